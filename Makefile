@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+#
+# wireshim: `make` builds build/wireshim, build/libwireshim.so, build/libwireshim-host.so; `make help` lists the rest.
+# Sources are found by wildcard, so a new file needs no change here. Each compiler and each set of sanitizers keeps its
+# objects in a folder of its own, build/<variant>/; CC=clang, SANITIZE=address,undefined, V=1 and CI=true work anywhere.
+
+VERSION := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+LINK_KIND := $(if $(findstring clang,$(CC)),clang,gcc)
+
+# --- variants -----------------------------------------------------------------------------------------------------
+comma := ,
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+B := build/$(VARIANT)
+# Only the plain build puts its products into build/ itself; a sanitized one must never be taken for it.
+OUT := $(if $(SANITIZE),$(B),build)
+
+# --- flags --------------------------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef -Wvla \
+	-Wformat=2 -Wimplicit-fallthrough -Wconversion
+ifeq ($(CI),true)
+WARN += -Werror
+endif
+ALL_CPPFLAGS := -I. -D_GNU_SOURCE -DWIRESHIM_VERSION=\"$(VERSION)\" $(CPPFLAGS)
+ALL_CFLAGS := -std=gnu11 -fPIC -fvisibility=hidden -fno-common $(WARN) $(CFLAGS)
+ALL_LDFLAGS := -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
+DEFS := -Wl,-z,defs
+LIBS := -lpcap -lcares -ldl -lpthread
+
+ifneq ($(SANITIZE),)
+ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_LDFLAGS += -fsanitize=$(SANITIZE)
+ifeq ($(LINK_KIND),clang)
+# clang resolves the runtime's symbols at load time only.
+DEFS :=
+ALL_LDFLAGS += -shared-libsan
+endif
+endif
+# The runtime of ASan has to be the first library of a process; the launcher puts it in front of libwireshim.so.
+ifneq ($(findstring address,$(SANITIZE)),)
+ASAN_RUNTIME := $(shell $(CC) -print-file-name=$(if $(filter clang,$(LINK_KIND)),libclang_rt.asan-$(shell uname -m).so,libasan.so))
+endif
+
+# --- sources ------------------------------------------------------------------------------------------------------
+stack_src := $(wildcard stack/*.c stack/*/*.c netif/*.c)
+program_src := $(wildcard shim/program/*.c)
+host_src := $(wildcard shim/host/*.c)
+tools_src := $(wildcard tools/*.c)
+test_src := $(wildcard tests/unit/test_*.c)
+check_src := $(filter-out $(test_src),$(wildcard tests/unit/*.c))
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(check_src)
+PRODUCTS := $(OUT)/libwireshim.so $(OUT)/libwireshim-host.so $(OUT)/wireshim
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
+.PHONY: all unit-tests test unit e2e lint bench demo install uninstall clean help print-% FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PRODUCTS)            ## build/wireshim and its two libraries (default)
+unit-tests: $(UNIT_TESTS)   ## build the unit tests only
+
+# --- compile ------------------------------------------------------------------------------------------------------
+$(call objects,$(tools_src)): ALL_CPPFLAGS += $(if $(ASAN_RUNTIME),-DWIRESHIM_PRELOAD_FIRST=\"$(ASAN_RUNTIME)\")
+
+$(B)/%.o: %.c Makefile
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# --- link ---------------------------------------------------------------------------------------------------------
+# Relinks the products when another compiler or other flags made what lies in build/ now.
+$(OUT)/.linked: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_LDFLAGS)' >$@
+
+# One line SYM(type, name, (parameters), (arguments)) per intercepted call; the names are what the library exports.
+$(B)/libwireshim.map: shim/program/syms.def Makefile
+	@mkdir -p $(@D)
+	$(Q){ echo '{ global:'; \
+	sed -n 's/^[[:space:]]*SYM([^,]*,[[:space:]]*\([A-Za-z0-9_]*\)[[:space:]]*,.*/\1;/p' $<; \
+	echo 'local: *; };'; } >$@
+
+$(OUT)/libwireshim.so: $(call objects,$(program_src)) $(B)/libwireshim.map $(OUT)/.linked
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(DEFS) $(ALL_LDFLAGS) -Wl,--version-script=$(B)/libwireshim.map -o $@ $(filter %.o,$^)
+
+$(OUT)/libwireshim-host.so: $(call objects,$(host_src) $(stack_src)) $(OUT)/.linked
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(DEFS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(OUT)/wireshim: $(call objects,$(tools_src) $(host_src) $(stack_src)) $(OUT)/.linked
+	$(call say,LD,$@)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+
+# Unit tests link against archives, so that a test takes only the members it needs: a file of the stack that the test
+# includes as source (for its statics) is not linked a second time.
+$(B)/libstack.a: $(call objects,$(stack_src))
+$(B)/libcheck.a: $(call objects,$(check_src))
+$(B)/lib%.a:
+	$(call say,AR,$@)
+	@mkdir -p $(@D) && rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcheck.a $(B)/libstack.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- run ----------------------------------------------------------------------------------------------------------
+RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' SANITIZE='$(SANITIZE)'
+
+test: all $(UNIT_TESTS)     ## unit and end-to-end tests; the last line counts them
+	@$(RUN) tests/run unit e2e
+unit: $(UNIT_TESTS)         ## unit tests only
+	@$(RUN) tests/run unit
+e2e: all                    ## end-to-end tests only; E2E=tests/e2e/curl.bats for one file
+	@$(RUN) tests/run e2e $(E2E)
+lint: $(call objects,$(stack_src)) ## static analysis, shellcheck, layering
+	@CC='$(CC)' tools/lint.sh
+bench: all                  ## iperf3 over wireshim and over the kernel in turn
+	@$(RUN) tests/private tests/bench/iperf3.sh
+demo:                       ## build, then show the main job; needs no root
+	@tools/packages.sh gcc make libpcap-dev libc-ares-dev curl python3 iproute2 util-linux
+	@$(MAKE) --no-print-directory all
+	@$(OUT)/wireshim demo
+
+install: all                ## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/wireshim
+	install -m 755 $(OUT)/wireshim $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(OUT)/libwireshim.so $(OUT)/libwireshim-host.so $(DESTDIR)$(PREFIX)/lib/wireshim/
+uninstall:                  ## what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/wireshim
+	rm -rf $(DESTDIR)$(PREFIX)/lib/wireshim
+
+clean:                      ## remove build/
+	rm -rf build
+help:                       ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@echo '  variables: CC=clang SANITIZE=address,undefined CI=true (-Werror) V=1 CFLAGS= PREFIX= DESTDIR='
+print-%:
+	@echo '$($*)'
+
+-include $(patsubst %.c,$(B)/%.d,$(all_src))
