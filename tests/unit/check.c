@@ -7,7 +7,7 @@
  * failed check leaves its test by longjmp(), a crash ends the program, and tests/run then blames
  * the first test without a result and goes on with the others, one by one.
  *
- * Lines on stdout: `ok NAME`, `FAIL NAME`, `skip NAME: why`, and last
+ * Lines on stdout: `ok NAME`, `FAIL NAME`, `skip NAME`, and last
  * `PROGRAM: N passed, N failed, N skipped`, which tests/run adds up. Details precede the FAIL line.
  */
 #include "tests/unit/check.h"
@@ -171,14 +171,18 @@ static int is_selected(const struct check_test *test, const char *filter)
 
 static enum outcome run_test(const struct check_test *test)
 {
-	static const char *const word[OUTCOMES] = { "ok", "FAIL", "skip" };
-	enum outcome outcome = PASSED;
-	int left_by = setjmp(end_of_test);
+	switch (setjmp(end_of_test)) {
+	case 0: test->run(); return PASSED;
+	case 1 + FAILED: return FAILED;
+	default: return SKIPPED;
+	}
+}
 
-	if (left_by == 0)
-		test->run();
-	else
-		outcome = (enum outcome)(left_by - 1);
+static enum outcome report_test(const struct check_test *test)
+{
+	static const char *const word[OUTCOMES] = { "ok", "FAIL", "skip" };
+	enum outcome outcome = run_test(test);
+
 	printf("%s %s\n", word[outcome], test->name);
 	return outcome;
 }
@@ -198,7 +202,7 @@ int main(int argc, char **argv)
 	}
 	for (test = first_test; test; test = test->next)
 		if (is_selected(test, filter))
-			count[run_test(test)]++;
+			count[report_test(test)]++;
 
 	printf("%s: %d passed, %d failed, %d skipped\n", slash ? slash + 1 : argv[0], count[PASSED],
 	       count[FAILED], count[SKIPPED]);
