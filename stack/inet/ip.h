@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* IPv4: header layout, input and output (RFC 791, RFC 1122 section 3). */
+#ifndef STACK_INET_IP_H
+#define STACK_INET_IP_H
+
+#include "stack/core/addr.h"
+#include "stack/core/skbuff.h"
+#include "stack/inet/route.h"
+
+#define IPV4_HLEN 20
+#define IP_DEFAULT_TTL 64
+
+struct iphdr4 {
+	uint8_t vihl;    /* version 4 << 4 | header length in 32-bit words */
+	uint8_t tos;
+	be16 tot_len;
+	be16 id;
+	be16 frag_off;   /* IP_F_* << 13 | offset in 8 bytes */
+	uint8_t ttl;
+	uint8_t protocol;
+	uint16_t check;  /* as it stands on the wire */
+	be32 saddr, daddr;
+};
+
+#define IP_F_DF 0x4000
+#define IP_F_MF 0x2000
+#define IP_F_OFFMASK 0x1fff
+
+/* Receive-side facts that IP leaves in skb->cb for ICMP and transports. */
+struct ip_skb_cb {
+	be32 saddr, daddr;
+	int iif;
+	uint8_t ttl, tos, protocol, ihl; /* ihl in bytes */
+	bool bcast;       /* destination was broadcast or multicast, at link or network layer */
+	bool df;
+};
+static inline struct ip_skb_cb *ip_cb(const struct sk_buff *skb)
+{
+	return (struct ip_skb_cb *)(void *)(uintptr_t)skb->cb;
+}
+
+/* How a transport wants its packet sent. */
+struct ip_send_opts {
+	uint8_t protocol, tos;
+	uint8_t ttl;      /* 0 = default (1 for multicast) */
+	bool df;          /* set DF */
+	bool no_frag;     /* -EMSGSIZE rather than fragment */
+	const uint8_t *options; /* IP options, padded to 4 bytes; NULL = none */
+	uint8_t options_len;
+};
+
+/*
+ * ip_queue_xmit(): skb->data at the transport header, headroom of ip_headroom(); builds the header,
+ * fragments when needed, sends by @dst. Consumes. 0 or negative errno (-EMSGSIZE: skb larger than
+ * the path MTU and DF/no_frag; nothing was sent).
+ */
+int ip_queue_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst,
+		  const struct ip_send_opts *opts);
+/* A complete IP packet made by the caller (IP_HDRINCL): checksum and id filled in. Consumes. */
+int ip_send_hdrincl_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst);
+/* Headroom that a transport must reserve in front of its header. */
+uint32_t ip_headroom(const struct dst *dst);
+/* Software loop of own packets: dst.type local -> loopback device. */
+
+/* Handlers of IP protocols. One per protocol and net; raw sockets get copies before. */
+struct net_protocol {
+	uint8_t protocol;
+	/* data at the transport header, network_header set, ip_cb() filled, len = IP payload. Consumes. */
+	void (*rcv)(struct sk_buff *skb);
+	/*
+	 * An ICMP error about a packet of ours arrived. @skb is borrowed: data at the transport header
+	 * of the quoted packet, at least 8 bytes linear; ip_cb() of the quoted header (saddr = ours).
+	 * @info: next-hop MTU for frag needed, else 0 (RFC 1122 3.2.2).
+	 */
+	void (*err)(struct sk_buff *skb, uint8_t icmp_type, uint8_t icmp_code, uint32_t info);
+};
+int inet_add_protocol(struct net *net, const struct net_protocol *p);
+const struct net_protocol *inet_protocol(struct net *net, uint8_t protocol);
+
+/* ip_frag.c: takes a fragment (data at the IP header); returns the whole datagram or NULL. Consumes. */
+struct sk_buff *ip_defrag_rcv(struct sk_buff *skb);
+int ip_fragment_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst, uint32_t mtu);
+
+extern const struct pernet_operations inet_pernet_ops; /* protocols, ptype ETH_P_IP, addresses */
+extern const struct pernet_operations ip_frag_pernet_ops;
+
+#endif
