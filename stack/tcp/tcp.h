@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP (RFC 9293): the control block and what the files of this folder share.
+ *
+ * A segment's walk:   tcp_rcv (tcp_ipv4.c) finds the socket
+ *                     -> tcp_rcv_state_process (tcp_input.c), the RFC's steps in the RFC's order
+ *                        -> tcp_ack (tcp_ack.c: what was acknowledged; tcp_recovery.c: what is lost;
+ *                           tcp_cong.c: how much may be in flight)
+ *                        -> tcp_data_queue (tcp_reass.c: text into order)
+ *                     -> tcp_output (tcp_output.c: what may be sent now)
+ * A call's walk:      tcp_sendmsg, tcp_recvmsg, ... (tcp.c) -> tcp_output
+ * A timer's walk:     tcp_timer.c -> tcp_output
+ *
+ * Half-open connections and TIME-WAIT are small entries of their own (tcp_minisock.c).
+ */
+#ifndef STACK_TCP_TCP_H
+#define STACK_TCP_TCP_H
+
+#include "stack/core/sock.h"
+#include "stack/core/socket.h"
+#include "stack/inet/af_inet.h"
+#include "stack/inet/ip.h"
+#include "stack/tcp/tcp_seq.h"
+
+/* ---- on the wire ------------------------------------------------------------------------- */
+
+/* RFC 9293 3.1. */
+struct tcp_hdr {
+	be16 source, dest;
+	be32 seq, ack_seq;
+	uint8_t doff;     /* data offset in 32-bit words << 4 | reserved bits */
+	uint8_t flags;    /* TCPHDR_* */
+	be16 window;
+	uint16_t check;   /* as it stands on the wire */
+	be16 urg_ptr;
+};
+
+enum tcp_flags {
+	TCPHDR_FIN = 0x01, TCPHDR_SYN = 0x02, TCPHDR_RST = 0x04, TCPHDR_PSH = 0x08,
+	TCPHDR_ACK = 0x10, TCPHDR_URG = 0x20, TCPHDR_ECE = 0x40, TCPHDR_CWR = 0x80,
+};
+
+#define TCP_HLEN 20U
+#define TCP_MAX_HLEN 60U
+#define TCP_MAX_SACK_BLOCKS 4
+#define TCP_TS_OPTLEN 12U /* timestamps with their two NOPs */
+
+/* The options of one segment, host order (tcp_options.c). */
+struct tcp_options {
+	bool has_mss, has_wscale, has_sack_ok, has_ts;
+	uint8_t wscale;
+	uint8_t nsacks;
+	uint16_t mss;
+	uint32_t tsval, tsecr;
+	struct seq_range sacks[TCP_MAX_SACK_BLOCKS];
+};
+
+/* One received segment, parsed once, host byte order (RFC 9293's SEG.*). */
+struct tcp_segment {
+	struct sk_buff *skb;  /* data at the TCP header; the steps below strip it */
+	struct net *net;
+	struct inet_addr saddr, daddr; /* of the packet: saddr = peer */
+	be16 sport, dport;
+	uint32_t seq, ack;
+	uint32_t end_seq;     /* first sequence number behind text, SYN and FIN */
+	uint32_t len;         /* bytes of text */
+	uint32_t wnd;         /* as in the header, unscaled */
+	uint16_t urg_ptr;
+	uint8_t flags;        /* TCPHDR_* */
+	uint8_t hlen;         /* header with options, bytes */
+	uint8_t ttl;
+	int iif;
+	struct tcp_options opt;
+};
+
+/* What is to become of a segment, after any step of its processing. */
+enum tcp_verdict {
+	TCP_PASS = 0,     /* go on with the next step; at the end: consumed normally */
+	TCP_DROP,         /* drop with seg_drop's reason */
+	TCP_ACK_DROP,     /* answer with an ACK at once, then drop */
+	TCP_RESET,        /* answer with a RST, then drop */
+	TCP_TAKEN,        /* the skb is queued elsewhere; touch it no more */
+};
+
+struct tcp_result {
+	enum tcp_verdict verdict;
+	enum skb_drop_reason reason; /* with DROP, ACK_DROP, RESET */
+};
+
+#define TCP_RESULT(v, r) ((struct tcp_result){ .verdict = TCP_##v, .reason = SKB_##r })
+#define TCP_GO_ON TCP_RESULT(PASS, NOT_DROPPED)
+
+/* skb->cb while an skb is on one of TCP's queues: the text it holds. */
+struct tcp_skb_cb {
+	uint32_t seq, end_seq;
+	uint8_t flags;       /* TCPHDR_PSH (write queue), TCPHDR_FIN (out-of-order queue) */
+};
+static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
+{
+	return (struct tcp_skb_cb *)(void *)(uintptr_t)skb->cb;
+}
+
+/* ---- the namespace ----------------------------------------------------------------------- */
+
+#define TCP_RTO_INIT_US   1000000U   /* RFC 6298 2.1 */
+#define TCP_RTO_MIN_US    200000U    /* DEVIATES from RFC 6298 2.4 (1 s) as Linux */
+#define TCP_RTO_MAX_US    120000000U
+#define TCP_TIMEWAIT_MS   60000U     /* 2 MSL of 30 s, as Linux */
+#define TCP_DELACK_MIN_MS 40U
+#define TCP_DELACK_MAX_MS 200U
+#define TCP_MSS_DEFAULT_V4 536U      /* RFC 9293 3.7.1 */
+#define TCP_MIN_SND_MSS   48U
+#define TCP_INIT_CWND     10U        /* segments, RFC 6928 */
+#define TCP_DUPTHRESH     3U
+#define TCP_PAWS_24DAYS_MS (24ULL * 24 * 3600 * 1000)
+#define TCP_MAX_WSCALE    14
+#define TCP_MAX_QUICKACKS 16U
+#define TCP_GSO_MAX_PAYLOAD 65535U
+
+/* Writable settings, under Linux's names (net.ipv4.tcp_*, times in the unit of the name). */
+struct tcp_sysctls {
+	int rmem[3], wmem[3];            /* bytes: min, default, max of autotuning */
+	int syn_retries, synack_retries, retries1, retries2, orphan_retries;
+	int fin_timeout_s;
+	int keepalive_time_s, keepalive_intvl_s, keepalive_probes;
+	int max_syn_backlog, somaxconn, max_tw_buckets, max_orphans;
+	int challenge_ack_limit;         /* per second, RFC 5961 10 */
+	int invalid_ratelimit_ms;        /* between two ACKs of one connection for junk */
+	bool timestamps, sack, window_scaling, tw_reuse, slow_start_after_idle, moderate_rcvbuf, rfc1337;
+	bool abort_on_overflow;
+};
+
+struct netns_tcp {
+	struct tcp_sysctls sysctl;
+	uint64_t isn_key[2], ts_key[2];
+	uint32_t challenge_count;
+	ktime_t challenge_window;        /* start of the second being counted */
+	unsigned int orphans, timewaits;
+	const struct tcp_congestion_ops *default_ca;
+	struct net_protocol protocol;
+};
+
+/* ---- congestion control ------------------------------------------------------------------ */
+
+enum tcp_ca_states { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS }; /* Linux's numbers */
+
+struct tcp_sock;
+
+/* One algorithm. It owns tp->ca_priv; windows are in bytes. */
+struct tcp_congestion_ops {
+	const char *name;                                  /* as TCP_CONGESTION names it */
+	void (*init)(struct tcp_sock *tp);
+	/* @acked new bytes arrived while the window was in full use: grow tp->snd_cwnd. */
+	void (*cong_avoid)(struct tcp_sock *tp, uint32_t acked);
+	uint32_t (*ssthresh)(struct tcp_sock *tp);         /* after a loss; may note it in ca_priv */
+	void (*rtt_sample)(struct tcp_sock *tp, uint32_t rtt_us);      /* may be NULL */
+	void (*cwnd_event)(struct tcp_sock *tp, bool idle_restart);    /* sending again; may be NULL */
+	void (*timeout)(struct tcp_sock *tp);                          /* RTO; may be NULL */
+};
+
+/* ---- the control block ------------------------------------------------------------------- */
+
+enum tcp_timers { TCPT_REXMT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_COUNT };
+
+struct tcp_timer {
+	struct timer_list timer;
+	struct tcp_sock *tp;
+};
+
+/* Pending acknowledgement, tcp_output.c and tcp_input.c. */
+struct tcp_ack_state {
+	bool scheduled;      /* something arrived that must be acknowledged */
+	bool now;            /* without delay */
+	bool pingpong;       /* interactive: answers carry the ACKs */
+	uint8_t quick;       /* ACKs left to send without delay */
+	uint32_t ato_ms;     /* delay that fits the arrival rate; 0 = first segment is yet to come */
+	uint32_t rcv_mss;    /* size of the peer's full segments, estimated */
+	ktime_t lrcvtime;    /* arrival of the last text */
+};
+
+enum tcp_urg_state { URG_NONE, URG_NOTYET, URG_VALID, URG_READ };
+
+struct tcp_sock {
+	struct inet_sock inet; /* first */
+	struct tcp_timer timers[TCPT_COUNT];
+
+	/* Send sequence space (RFC 9293 3.3.1). Text in [snd_una, write_seq), a FIN at write_seq. */
+	uint32_t iss;
+	uint32_t snd_una;       /* oldest unacknowledged */
+	uint32_t snd_nxt;       /* next to be sent for the first time; never goes back */
+	uint32_t write_seq;     /* end of the program's text */
+	uint32_t snd_wnd;       /* peer's window, scaled, from snd_una */
+	uint32_t snd_wl1, snd_wl2; /* SEG.SEQ and SEG.ACK of the last window update */
+	uint32_t snd_up;        /* end of urgent text */
+	uint32_t snd_sml;       /* end of the last small segment (Minshall's Nagle) */
+	uint32_t max_window;    /* largest snd_wnd ever seen */
+	uint8_t snd_wscale;     /* shift for windows received */
+	bool fin_queued;        /* the program's text ends with a FIN at write_seq */
+	bool urg_pending;       /* snd_up is ahead of snd_una */
+	struct sk_buff_head write_queue; /* tcp_skb_cb; linear; from snd_una on */
+	struct sk_buff *send_hint;  /* holds snd_nxt, or NULL = search */
+	uint32_t mss_base;      /* largest text + options of a segment: min(peer's MSS, path MTU - 40) */
+	uint32_t mss_clamp;     /* peer's MSS option (or 536) */
+	uint32_t pmtu;          /* that mss_base was made from */
+	uint32_t user_mss;      /* TCP_MAXSEG, 0 = none */
+	uint16_t advmss;        /* MSS option that we send */
+
+	/* Receive sequence space. */
+	uint32_t irs;
+	uint32_t rcv_nxt;
+	uint32_t rcv_wup;       /* rcv_nxt when the window was last announced */
+	uint32_t rcv_wnd;       /* window announced then */
+	uint32_t copied_seq;    /* next byte for the program */
+	uint32_t rcv_up;        /* urgent pointer, valid with urg_state */
+	uint32_t fin_seq;       /* number of the peer's FIN once taken */
+	uint32_t window_clamp;  /* never announce more; 0 = no limit */
+	uint32_t rcv_ssthresh;  /* window we dare to announce for now */
+	uint8_t rcv_wscale;     /* shift for windows sent */
+	uint8_t urg_state;      /* enum tcp_urg_state */
+	uint8_t urg_byte;
+	struct sk_buff_head ofo_queue; /* out of order: ascending, no overlaps */
+	struct sk_buff *ofo_last;      /* where the last one went in */
+	struct tcp_ack_state ack;
+
+	/* SACK to send (RFC 2018 4): most recent first. dsack goes in front, once. */
+	struct seq_range rcv_sacks[TCP_MAX_SACK_BLOCKS];
+	struct seq_range dsack; /* empty when start == end */
+	uint8_t num_rcv_sacks;
+
+	/* Options agreed on. */
+	bool ts_ok, sack_ok, wscale_ok;
+	uint32_t ts_off;        /* added to the millisecond clock */
+	uint32_t ts_recent;     /* TS.Recent */
+	ktime_t ts_recent_stamp; /* when it was set; 0 = never */
+	uint32_t last_ack_sent; /* Last.ACK.sent of RFC 7323 4.3 */
+	uint32_t rcv_tsecr;     /* last echo received */
+
+	/* Round-trip time and retransmission timeout (RFC 6298); all microseconds. */
+	uint32_t srtt_us, rttvar_us; /* srtt 0 = no sample yet */
+	uint32_t rto_us;        /* without backoff */
+	uint32_t min_rtt_us;    /* UINT32_MAX = none */
+	uint32_t rtt_seq;       /* ACK from here on ends the measurement */
+	ktime_t rtt_time;       /* when the timed segment left; 0 = none timed */
+	uint8_t backoff;        /* doublings of rto_us */
+	uint8_t retransmits;    /* timeouts in a row without progress */
+	uint8_t probes_out;     /* zero-window or keepalive probes without answer */
+	ktime_t retrans_stamp;  /* first retransmission of this loss episode; 0 = none */
+	ktime_t syn_stamp;      /* when the SYN left first */
+
+	/* Loss recovery (RFC 6675 names; tcp_recovery.c). */
+	struct seq_range *sacked; /* SACKed ranges above snd_una, ascending, disjoint */
+	uint16_t nsacked, sacked_cap;
+	uint32_t sacked_bytes;  /* sum of the above */
+	uint8_t ca_state;       /* enum tcp_ca_states */
+	uint32_t dupacks;       /* duplicate ACKs since snd_una moved */
+	uint32_t recover;       /* RecoveryPoint */
+	uint32_t high_rxt;      /* HighRxt: retransmitted up to here */
+	uint32_t lost_seq;      /* un-SACKed text below is lost (IsLost) */
+	uint32_t rescue_rxt;    /* RescueRxt */
+	bool rescue_done;
+	uint32_t rxt_mark;      /* snd_nxt when high_rxt last restarted: text above is newer */
+	uint32_t reno_sacked;   /* bytes that duplicate ACKs say have left (without SACK) */
+
+	/* Congestion window (RFC 5681, RFC 9438); bytes. */
+	uint32_t snd_cwnd, snd_ssthresh;
+	uint32_t cwnd_acked;    /* acknowledged bytes not yet turned into growth */
+	bool cwnd_limited;      /* the last sending stopped for cwnd */
+	ktime_t last_send;      /* of text */
+	const struct tcp_congestion_ops *ca;
+	uint64_t ca_priv[16];
+
+	/* Receive buffer tuning. */
+	uint32_t rcv_rtt_us;
+	uint32_t rcv_rtt_seq;   /* window's end, measured without timestamps */
+	ktime_t rcv_rtt_time;
+	uint32_t rcvq_space, rcvq_seq;
+	ktime_t rcvq_time;
+
+	/* What the program asked for. */
+	bool nodelay, cork, thin;
+	uint32_t keep_idle_s, keep_intvl_s; /* 0 = the namespace's */
+	uint8_t keep_cnt, syn_retries;      /* 0 = the namespace's */
+	uint32_t user_timeout_ms;           /* 0 = retries2 */
+	int32_t linger2_s;                  /* 0 = fin_timeout, -1 = none at all */
+	uint32_t notsent_lowat;             /* UINT32_MAX = none */
+	bool inq_cmsg;                      /* TCP_INQ */
+	bool repair_off;
+
+	/* Listener. */
+	struct list_head accept_queue;      /* children, by tp->accept_node */
+	struct list_head syn_queue;         /* requests, by req->node */
+	uint32_t accept_qlen, syn_qlen;
+	uint32_t backlog;
+	uint32_t defer_accept_s;            /* TCP_DEFER_ACCEPT; 0 = off */
+	/* Child. */
+	struct list_head accept_node;
+	struct tcp_sock *listener;          /* while in its accept queue, else NULL */
+
+	/* Statistics, for TCP_INFO. */
+	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
+	uint32_t dsack_dups, rcv_ooopack, delivered, reord_seen;
+	ktime_t rcv_tstamp;     /* last segment received with an ACK */
+	ktime_t last_oow_ack;   /* last ACK sent for junk, rate limit */
+	bool orphan_counted;
+};
+
+static inline struct tcp_sock *tcp_sk(const struct sock *sk)
+{
+	return (struct tcp_sock *)(uintptr_t)sk;
+}
+static inline struct sock *tcp_to_sk(const struct tcp_sock *tp)
+{
+	return (struct sock *)(uintptr_t)&tp->inet.sk;
+}
+static inline struct net *tcp_net(const struct tcp_sock *tp) { return tp->inet.sk.net; }
+
+/* SYN-RECEIVED of a passive open: small, not a socket; in the established table. */
+struct tcp_request {
+	struct inet_sock inet;  /* first; sk.state = TCP_SYN_RECV, prot = &tcp_request_prot */
+	struct list_head node;  /* listener's syn_queue */
+	struct tcp_sock *listener; /* held */
+	struct timer_list timer;
+	uint32_t iss, irs, rcv_wnd;
+	uint32_t ts_off, ts_recent;
+	uint16_t mss, advmss;
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t timeouts;
+	bool wscale_ok, ts_ok, sack_ok, acked, retransmitted;
+	ktime_t sent;           /* first SYN-ACK */
+	ktime_t last_oow_ack;
+};
+
+/* TIME-WAIT, and FIN-WAIT-2 once the program is gone. */
+struct tcp_timewait {
+	struct inet_sock inet;  /* first; sk.state = TCP_TIME_WAIT, prot = &tcp_timewait_prot */
+	struct timer_list timer;
+	uint8_t substate;       /* TCP_TIME_WAIT or TCP_FIN_WAIT2 */
+	uint8_t rcv_wscale;
+	bool ts_ok;
+	uint32_t snd_nxt, rcv_nxt, rcv_wnd;
+	uint32_t ts_off, ts_recent;
+	ktime_t ts_recent_stamp;
+	ktime_t last_oow_ack;
+};
+
+extern const struct proto tcp_prot, tcp_request_prot, tcp_timewait_prot;
+extern const struct pernet_operations tcp_pernet_ops;
+
+/* ---- tcp_ipv4.c: addresses ---------------------------------------------------------------- */
+void tcp_rcv(struct sk_buff *skb);
+void tcp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);
+uint32_t tcp_secure_isn(struct net *net, const struct inet_sock *inet);
+uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr, const struct inet_addr *daddr);
+/* Fills in the checksum's start, routes, sends; skb->data at the TCP header. Consumes. */
+int tcp_queue_xmit(struct inet_sock *inet, struct sk_buff *skb);
+void tcp_send_reset(const struct tcp_segment *seg);
+/* An ACK (or with flags RST) from no full socket: TIME-WAIT and requests. */
+void tcp_send_bare(struct inet_sock *inet, uint32_t seq, uint32_t ack, uint16_t wnd, uint8_t flags,
+		   const struct tcp_options *ts);
+struct inet_sock *tcp_lookup(const struct tcp_segment *seg);
+
+/* ---- tcp_options.c ------------------------------------------------------------------------ */
+void tcp_parse_options(const uint8_t *opt, uint32_t len, bool syn, struct tcp_options *out);
+uint32_t tcp_write_syn_options(uint8_t *p, const struct tcp_options *o);
+uint32_t tcp_established_optlen(const struct tcp_sock *tp);
+uint32_t tcp_write_established_options(struct tcp_sock *tp, uint8_t *p);
+uint32_t tcp_ts_clock(const struct net *net, uint32_t ts_off);
+uint32_t tcp_write_ts_option(uint8_t *p, uint32_t tsval, uint32_t tsecr);
+
+/* ---- tcp_minisock.c: SYN-RECEIVED and TIME-WAIT -------------------------------------------- */
+struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn);
+struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *seg);
+void tcp_request_kill(struct tcp_request *req);
+void tcp_request_err(struct tcp_request *req, uint32_t seq, int err, bool fatal);
+void tcp_listen_stop(struct tcp_sock *tp);
+void tcp_enter_time_wait(struct tcp_sock *tp, uint8_t substate, uint32_t timeout_ms);
+/* @again: a SYN may open a new connection in its place; *isn is its least initial number. */
+struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *seg, bool *again,
+				   uint32_t *isn);
+void tcp_timewait_kill(struct tcp_timewait *tw);
+/* inet_hash_connect()'s question. */
+int tcp_check_established(struct inet_sock *inet, uint16_t port);
+bool tcp_paws_reject(uint32_t ts_recent, ktime_t stamp, uint32_t tsval, ktime_t now);
+
+/* ---- tcp_input.c --------------------------------------------------------------------------- */
+/* Consumes seg->skb. */
+void tcp_segment_rcv(struct tcp_sock *tp, struct tcp_segment *seg);
+void tcp_finish_segment(struct tcp_sock *tp, struct tcp_segment *seg, struct tcp_result r);
+void tcp_reset_received(struct tcp_sock *tp);
+void tcp_finish_connect(struct tcp_sock *tp);
+void tcp_send_challenge_ack(struct tcp_sock *tp);
+bool tcp_oow_rate_limited(struct net *net, ktime_t *last);
+void tcp_init_buffers(struct tcp_sock *tp);
+void tcp_store_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg);
+
+/* ---- tcp_reass.c: text into order ---------------------------------------------------------- */
+bool tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg); /* true = skb taken */
+void tcp_ofo_purge(struct tcp_sock *tp);
+uint32_t tcp_rmem_used(const struct tcp_sock *tp);
+void tcp_rcv_space_adjust(struct tcp_sock *tp);
+void tcp_rcv_rtt_measure_ts(struct tcp_sock *tp, const struct tcp_segment *seg);
+
+/* ---- tcp_ack.c ------------------------------------------------------------------------------ */
+struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us);
+uint32_t tcp_rto_us(const struct tcp_sock *tp); /* with backoff */
+void tcp_rearm_rto(struct tcp_sock *tp);
+bool tcp_fin_acked(const struct tcp_sock *tp);
+
+/* ---- tcp_recovery.c: RFC 6675 --------------------------------------------------------------- */
+uint32_t tcp_sack_update(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_sack_advance(struct tcp_sock *tp); /* snd_una moved */
+void tcp_sack_clear(struct tcp_sock *tp);
+uint32_t tcp_pipe(const struct tcp_sock *tp);
+void tcp_update_lost(struct tcp_sock *tp);
+/* The next range to retransmit, rule (1), (3), (4) of NextSeg(); false = none. */
+bool tcp_next_lost(const struct tcp_sock *tp, struct seq_range *out);
+bool tcp_next_unsacked(const struct tcp_sock *tp, struct seq_range *out);
+void tcp_enter_recovery(struct tcp_sock *tp);
+void tcp_enter_loss(struct tcp_sock *tp);
+void tcp_leave_recovery(struct tcp_sock *tp);
+
+/* ---- tcp_cong.c, tcp_newreno.c, tcp_cubic.c ------------------------------------------------- */
+const struct tcp_congestion_ops *tcp_ca_find(const char *name, size_t len);
+void tcp_init_cwnd(struct tcp_sock *tp);
+void tcp_cong_avoid(struct tcp_sock *tp, uint32_t acked);
+void tcp_cwnd_restart(struct tcp_sock *tp);
+uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked);
+static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd_cwnd < tp->snd_ssthresh; }
+void tcp_reno_cong_avoid(struct tcp_sock *tp, uint32_t acked);
+uint32_t tcp_reno_ssthresh(struct tcp_sock *tp);
+extern const struct tcp_congestion_ops tcp_newreno, tcp_cubic;
+
+/* ---- tcp_output.c --------------------------------------------------------------------------- */
+void tcp_output(struct tcp_sock *tp);               /* sends whatever may be sent */
+void tcp_push_pending(struct tcp_sock *tp, bool more); /* after a write; @more: MSG_MORE */
+void tcp_send_ack(struct tcp_sock *tp);
+void tcp_send_delayed_ack(struct tcp_sock *tp);
+void tcp_send_active_reset(struct tcp_sock *tp);
+int tcp_send_syn(struct tcp_sock *tp);              /* SYN, or SYN-ACK in SYN-RECEIVED */
+void tcp_send_synack(struct tcp_request *req);
+void tcp_send_probe(struct tcp_sock *tp);           /* segment that only asks for an ACK */
+void tcp_write_wakeup(struct tcp_sock *tp);         /* zero-window probe */
+int tcp_retransmit_first(struct tcp_sock *tp);
+uint32_t tcp_current_mss(const struct tcp_sock *tp);
+void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu);
+uint32_t tcp_select_window(struct tcp_sock *tp);    /* window to announce now, bytes; remembers it */
+uint32_t tcp_free_window(const struct tcp_sock *tp); /* the same without remembering */
+uint32_t tcp_receive_window(const struct tcp_sock *tp); /* what is left of the announced one */
+void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool wscale_ok, uint32_t clamp,
+			       uint32_t *wnd, uint8_t *wscale);
+uint32_t tcp_size_goal(const struct tcp_sock *tp);
+uint32_t tcp_route_mtu(struct tcp_sock *tp);
+uint16_t tcp_advertised_mss(struct inet_sock *inet, uint32_t user_mss);
+
+static inline uint32_t tcp_snd_end(const struct tcp_sock *tp) { return tp->write_seq + tp->fin_queued; }
+static inline uint32_t tcp_wnd_end(const struct tcp_sock *tp) { return tp->snd_una + tp->snd_wnd; }
+static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->snd_nxt - tp->snd_una; }
+static inline uint32_t tcp_unsent(const struct tcp_sock *tp) { return tcp_snd_end(tp) - tp->snd_nxt; }
+
+/* ---- tcp_timer.c ---------------------------------------------------------------------------- */
+void tcp_init_timers(struct tcp_sock *tp);
+void tcp_destroy_timers(struct tcp_sock *tp);
+void tcp_clear_timers(struct tcp_sock *tp);
+void tcp_arm(struct tcp_sock *tp, enum tcp_timers which, uint64_t delay_us);
+void tcp_disarm(struct tcp_sock *tp, enum tcp_timers which);
+bool tcp_armed(const struct tcp_sock *tp, enum tcp_timers which);
+void tcp_set_keepalive(struct tcp_sock *tp, bool on);
+uint32_t tcp_keepalive_time(const struct tcp_sock *tp); /* seconds, the namespace's by default */
+uint32_t tcp_keepalive_intvl(const struct tcp_sock *tp);
+uint32_t tcp_keepalive_cnt(const struct tcp_sock *tp);
+uint32_t tcp_fin_time_ms(const struct tcp_sock *tp);
+
+/* ---- tcp.c: user calls and the life of a socket ---------------------------------------------- */
+const char *tcp_state_name(uint8_t state);
+void tcp_set_state(struct tcp_sock *tp, uint8_t state);
+void tcp_done(struct tcp_sock *tp);   /* CLOSED: no timers, not found by segments any more */
+void tcp_abort(struct tcp_sock *tp, int err); /* positive errno for the program, then tcp_done() */
+void tcp_write_queue_purge(struct tcp_sock *tp);
+void tcp_cleanup_rbuf(struct tcp_sock *tp, size_t copied);
+struct tcp_sock *tcp_create_child(struct tcp_sock *listener, struct tcp_request *req,
+				  const struct tcp_segment *seg);
+void tcp_write_space(struct tcp_sock *tp);
+int tcp_queue_fin(struct tcp_sock *tp);
+uint32_t tcp_inq(const struct tcp_sock *tp);
+bool tcp_stream_writeable(const struct tcp_sock *tp);
+
+/* ---- tcp_sockopt.c --------------------------------------------------------------------------- */
+int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len);
+int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len);
+int tcp_ioctl(struct sock *sk, unsigned long cmd, int *value);
+
+#endif
