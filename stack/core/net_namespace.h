@@ -54,12 +54,14 @@ struct trace;
 
 struct net {
 	ktime_t now;               /* set by net_advance(), monotonic */
+	uint64_t wall_offset_ns;   /* added to now: nanoseconds since 1970 (SO_TIMESTAMP); set by the host */
 	struct timer_base timers;
 	struct random_state random;
 	uint64_t mib[MIB_MAX];
 	uint64_t drops[SKB_DROP_MAX];
 	size_t skbs_alive;
 	uint64_t skb_bytes;        /* truesize of all skbs alive */
+	size_t busy;               /* what must finish although no socket shows it: TIME-WAIT ... */
 	uint64_t skb_bytes_max;    /* alloc_skb() fails beyond; 0 = no limit */
 	struct rx_verdict rx;
 	struct notifier_head netdev_chain;   /* enum netdev_event, struct net_device * */

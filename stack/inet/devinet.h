@@ -5,6 +5,21 @@
 
 #include "stack/core/addr.h"
 #include "stack/core/dev.h"
+#include "stack/core/timer.h"
+
+/* Conflict detection of one address (arp_acd.c). */
+struct acd_state {
+	struct timer_list timer;
+	uint8_t probes_left, announces_left;
+	bool fast;              /* ACD_FAST */
+	bool wanted;            /* probe again when the device comes up */
+	ktime_t last_defence;   /* 0 = never */
+};
+
+struct in_device {
+	struct net_device *dev;
+	struct list_head addrs; /* struct in_ifaddr, in order of addition */
+};
 
 struct in_ifaddr {
 	struct list_head list;
@@ -15,6 +30,7 @@ struct in_ifaddr {
 	uint8_t scope;
 	/* RFC 5227: while a probe runs the address is not used; conflict ends it. */
 	enum { IFA_TENTATIVE, IFA_PERMANENT, IFA_CONFLICT } state;
+	struct acd_state acd;
 };
 
 /*
@@ -28,5 +44,19 @@ int inet_addr_add(struct net *net, struct net_device *dev, const struct inet_add
 int inet_addr_del(struct net *net, struct net_device *dev, const struct inet_addr *addr);
 struct in_ifaddr *inet_ifa_find(struct net *net, const struct inet_addr *addr); /* any device; NULL */
 struct in_ifaddr *inet_ifa_next(struct net_device *dev, const struct in_ifaddr *ifa); /* NULL starts */
+/*
+ * Source address for what leaves by @dev towards @dst (AF_UNSPEC = anything): one of the same
+ * subnet, else the first of @dev, else one of another device; never of a narrower scope than
+ * @scope (enum route_scope). 0 or -EADDRNOTAVAIL.
+ */
+int inet_select_addr(struct net *net, struct net_device *dev, const struct inet_addr *dst,
+		     uint8_t scope, struct inet_addr *out);
+/* Probing ended: the address is in use from now on, or is given up. For arp_acd.c. */
+void inet_ifa_ready(struct in_ifaddr *ifa);
+void inet_ifa_conflict(struct in_ifaddr *ifa);
+
+/* Part of inet_pernet_ops. */
+void devinet_init(struct net *net);
+void devinet_exit(struct net *net);
 
 #endif

@@ -4,6 +4,7 @@
 #define STACK_INET_IP_H
 
 #include "stack/core/addr.h"
+#include "stack/core/dev.h"
 #include "stack/core/skbuff.h"
 #include "stack/inet/route.h"
 
@@ -20,7 +21,7 @@ struct iphdr4 {
 	uint8_t protocol;
 	uint16_t check;  /* as it stands on the wire */
 	be32 saddr, daddr;
-};
+} __attribute__((packed)); /* may lie at any alignment, as a quoted header does */
 
 #define IP_F_DF 0x4000
 #define IP_F_MF 0x2000
@@ -61,6 +62,19 @@ int ip_send_hdrincl_xmit(struct net *net, struct sk_buff *skb, const struct dst 
 /* Headroom that a transport must reserve in front of its header. */
 uint32_t ip_headroom(const struct dst *dst);
 /* Software loop of own packets: dst.type local -> loopback device. */
+/* Identification for packets that may be fragmented (RFC 6864 4.1): takes @count values, gives the
+ * first, host order. */
+uint16_t ip_select_ident(struct net *net, be32 saddr, be32 daddr, uint8_t protocol, uint16_t count);
+
+/* ip_options.c. What a header's options ask for. */
+struct ip_options {
+	bool source_route, router_alert;
+	uint8_t bad; /* on -EINVAL: offset of the offending byte in the IP header */
+};
+/* Checks @len bytes of options as they follow the fixed header; -EINVAL when malformed. */
+int ip_options_parse(const uint8_t *opt, uint32_t len, struct ip_options *out);
+/* Copies what belongs into later fragments (copy flag, RFC 791 3.1) to @out[40], padded; its length. */
+uint8_t ip_options_copied(const uint8_t *opt, uint32_t len, uint8_t *out);
 
 /* Handlers of IP protocols. One per protocol and net; raw sockets get copies before. */
 struct net_protocol {
@@ -76,6 +90,29 @@ struct net_protocol {
 };
 int inet_add_protocol(struct net *net, const struct net_protocol *p);
 const struct net_protocol *inet_protocol(struct net *net, uint8_t protocol);
+
+#define IP_ID_BUCKETS 2048
+
+/* net->inet. The hooks are set by raw.c's pernet init and may stay NULL. All borrow the skb. */
+struct netns_inet {
+	const struct net_protocol *protocols[256];
+	struct packet_type ip_ptype;
+	struct notifier_block netdev_nb;
+	/* Sees every packet for us before its protocol does: data at the transport header,
+	 * network_header and ip_cb() set. *taken = true: some raw socket got a copy, so an unknown
+	 * protocol is not answered. */
+	void (*raw_rcv)(struct sk_buff *skb, bool *taken);
+	/* As net_protocol.err, for packets of any protocol. */
+	void (*raw_err)(struct sk_buff *skb, uint8_t icmp_type, uint8_t icmp_code, uint32_t info);
+	/* Echo replies, data at the ICMP header; and errors about echo requests of ours. */
+	void (*ping_rcv)(struct sk_buff *skb);
+	void (*ping_err)(struct sk_buff *skb, uint8_t icmp_type, uint8_t icmp_code, uint32_t info);
+	uint64_t id_key[2];
+	uint16_t ids[IP_ID_BUCKETS];
+};
+
+/* Fills ip_cb() from the IP header at skb->network_header, which has been checked. */
+void ip_fill_cb(struct sk_buff *skb);
 
 /* ip_frag.c: takes a fragment (data at the IP header); returns the whole datagram or NULL. Consumes. */
 struct sk_buff *ip_defrag_rcv(struct sk_buff *skb);

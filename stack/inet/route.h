@@ -40,6 +40,7 @@ struct dst {
 	struct inet_addr daddr;
 	uint32_t mtu;             /* path MTU now, bytes of IP packet */
 	ktime_t mtu_expires;      /* 0 = mtu is the route's, not learned */
+	bool mtu_locked;          /* the path takes less than the 552 we go down to: send without DF */
 };
 
 /* 0, or -ENETUNREACH, -EHOSTUNREACH, -EINVAL (source not ours), -ENODEV. */
@@ -49,8 +50,15 @@ bool dst_check(const struct net *net, const struct dst *dst);
 /* What a destination's address is to us: enum route_type without side effects. */
 enum route_type inet_addr_type(struct net *net, const struct inet_addr *addr);
 
-int route_add(struct net *net, const struct route *template);    /* -EEXIST, -ENETUNREACH (gateway) */
+/* -EEXIST, -ENETUNREACH (gateway not on link), -EINVAL. A route stays while its device is down; it
+ * is just not found. Equal prefix and metric by another device or gateway: the first one wins. */
+int route_add(struct net *net, const struct route *template);
 int route_del(struct net *net, const struct route *template);    /* -ESRCH */
+/* An own address is gone: drops the routes that prefer it as source. */
+void route_flush_prefsrc(struct net *net, const struct inet_addr *addr);
+/* The first @len bits of both are the same, and so is the family. */
+bool inet_prefix_match(const struct inet_addr *a, const struct inet_addr *b, unsigned int len);
+bool inet_addr_multicast(const struct inet_addr *a);
 const struct route *route_next(struct net *net, const struct route *r); /* walk; NULL starts */
 
 /* Path MTU learned from ICMP (RFC 1191); never below 552 (as Linux) nor above what is known. Expires after 10 min. */
