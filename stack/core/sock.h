@@ -31,6 +31,7 @@ enum sock_flags {
 	SOCK_KEEPOPEN, SOCK_LINGER, SOCK_BROADCAST, SOCK_URGINLINE, SOCK_DONTROUTE,
 	SOCK_REUSEADDR, SOCK_REUSEPORT, SOCK_RCVTSTAMP, SOCK_RCVTSTAMPNS, SOCK_NO_CHECK,
 	SOCK_RCVBUF_LOCK, SOCK_SNDBUF_LOCK,
+	SOCK_TSTAMP_NEW, /* the time stamp was asked for by the 64-bit option number */
 };
 
 /*
@@ -75,6 +76,7 @@ struct proto {
 	/* Chooses or checks the local port (host order, 0 = choose). 0 or -EADDRINUSE, -EACCES. */
 	int (*get_port)(struct sock *sk, uint16_t port);
 	void (*release_cb)(struct sock *sk);
+	void (*keepalive)(struct sock *sk, bool on); /* SO_KEEPALIVE was set; NULL = not of interest */
 	/* One line for captures: "tcp 10.0.0.2:40000 > 10.0.0.1:80 ESTABLISHED". */
 	void (*describe)(const struct sock *sk, char *buf, size_t len);
 };
@@ -123,6 +125,21 @@ static inline bool sock_flag(const struct sock *sk, enum sock_flags f) { return 
 static inline void sock_set_flag(struct sock *sk, enum sock_flags f) { sk->flags |= 1UL << f; }
 static inline void sock_reset_flag(struct sock *sk, enum sock_flags f) { sk->flags &= ~(1UL << f); }
 
+/* Families register their creator per net; see sock_register() in socket.h. */
+#define SOCK_FAMILIES_MAX 4
+struct net_proto_family;
+struct sock_table {
+	struct list_head all;   /* struct sock.list, in order of creation */
+	uint64_t last_cookie;
+	const struct net_proto_family *families[SOCK_FAMILIES_MAX];
+};
+
+/* Linux's defaults and bounds of buffers, bytes of truesize. */
+enum {
+	SOCK_BUF_DEFAULT = 212992, SOCK_BUF_MAX = 212992,
+	SOCK_MIN_SNDBUF = 4608, SOCK_MIN_RCVBUF = 2304,
+};
+
 /* Allocates obj_size zeroed bytes, fills defaults, calls nothing of prot; one reference. */
 struct sock *sk_alloc(struct net *net, uint16_t family, uint16_t type, const struct proto *prot);
 void sock_hold(struct sock *sk);
@@ -137,6 +154,9 @@ void skb_set_owner_r(struct sk_buff *skb, struct sock *sk); /* charges rmem_allo
 void skb_set_owner_w(struct sk_buff *skb, struct sock *sk); /* charges wmem_alloc, holds sk until freed */
 void skb_orphan(struct sk_buff *skb);                        /* runs the destructor now */
 static inline bool sock_writeable(const struct sock *sk) { return sk->wmem_alloc < sk->sndbuf / 2; }
+
+/* 0 when a datagram may be sent now; else the pending error, -EPIPE or -EAGAIN (buffer full). */
+int sock_check_send(struct sock *sk);
 
 /* Reports and clears: negative errno or 0. */
 int sock_error(struct sock *sk);
