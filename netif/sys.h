@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel calls that bypass the shim: the raw system call, result or negative errno.
+ *
+ * In thread placement the stack lives in a program whose libc socket calls are ours; a device that
+ * used them would call itself. errno of the calling thread is left as it was.
+ */
+#ifndef NETIF_SYS_H
+#define NETIF_SYS_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+int sys_socket(int family, int type, int protocol);
+int sys_bind(int fd, const void *addr, socklen_t len);
+int sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+int sys_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
+int sys_getsockname(int fd, void *addr, socklen_t *len);
+ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const void *addr, socklen_t alen);
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
+int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags);
+/* @arg: a pointer, or NULL. */
+int sys_ioctl(int fd, unsigned long request, void *arg);
+int sys_open(const char *path, int flags, mode_t mode);
+ssize_t sys_write(int fd, const void *buf, size_t len);
+int sys_close(int fd);
+
+#endif
