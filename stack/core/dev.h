@@ -35,7 +35,8 @@ struct net_device_ops {
 	void (*stop)(struct net_device *dev);
 	enum netdev_tx (*start_xmit)(struct sk_buff *skb, struct net_device *dev);
 	int (*set_mtu)(struct net_device *dev, uint32_t mtu);      /* NULL = any */
-	void (*destroy)(struct net_device *dev);                   /* frees priv; NULL = nothing */
+	/* Releases what priv holds, not priv itself: that goes with the device. NULL = nothing. */
+	void (*destroy)(struct net_device *dev);
 };
 
 /* One source of received frames. poll() takes up to @budget frames; fewer = drained (it then
@@ -75,12 +76,14 @@ struct net_device {
 	struct sk_buff_head txq;
 	uint32_t tx_queue_len; /* packets */
 	bool tx_stopped;
+	bool tx_running;       /* start_xmit() is under way: what is sent now waits in txq */
 	struct net_device_stats stats;
 	struct in_device *ip_ptr;
 };
 
 /* Registration. netdev_register() names the device (a "%d" in the name is filled in), gives it an
  * ifindex and announces it; it stays down. unregister closes, announces, drops queues, destroys. */
+/* NULL when out of memory. priv: @priv_size zeroed bytes, part of the device; NULL for 0. */
 struct net_device *alloc_netdev(struct net *net, const char *name, size_t priv_size);
 void ether_setup(struct net_device *dev);
 int register_netdev(struct net_device *dev);
@@ -97,7 +100,8 @@ static inline bool netif_running(const struct net_device *dev) { return dev->fla
 
 /*
  * Transmit: network_header set, skb->dev set, link header already pushed. Consumes. 0 when sent or
- * queued, else negative errno: -ENETDOWN, -ENOBUFS (queue full), -EMSGSIZE.
+ * queued, else negative errno: -ENETDOWN, -ENOBUFS (queue full), -EMSGSIZE, -EINVAL (offload that
+ * the device does not have), -ENOMEM. A link without carrier loses the frame, as a wire would: 0.
  */
 int dev_queue_xmit(struct sk_buff *skb);
 void netif_stop_queue(struct net_device *dev);
