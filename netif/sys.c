@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -126,4 +128,100 @@ int sys_close(int fd)
 	int saved = errno;
 
 	return (int)CALL(SYS_close, fd);
+}
+
+/** sys_listen() - listen(2); Return: 0 or negative errno */
+int sys_listen(int fd, int backlog)
+{
+	int saved = errno;
+
+	return (int)CALL(SYS_listen, fd, backlog);
+}
+
+/** sys_accept4() - accept4(2) without the peer's address; Return: descriptor or negative errno */
+int sys_accept4(int fd, int flags)
+{
+	int saved = errno;
+
+	return (int)CALL(SYS_accept4, fd, NULL, NULL, flags);
+}
+
+/** sys_connect() - connect(2); Return: 0 or negative errno */
+int sys_connect(int fd, const void *addr, socklen_t len)
+{
+	int saved = errno;
+
+	return (int)CALL(SYS_connect, fd, addr, len);
+}
+
+/** sys_shutdown() - shutdown(2); Return: 0 or negative errno */
+int sys_shutdown(int fd, int how)
+{
+	int saved = errno;
+
+	return (int)CALL(SYS_shutdown, fd, how);
+}
+
+/** sys_recv() - recv(2); Return: bytes received or negative errno */
+ssize_t sys_recv(int fd, void *buf, size_t len, int flags)
+{
+	int saved = errno;
+
+	return CALL(SYS_recvfrom, fd, buf, len, flags, NULL, NULL);
+}
+
+/** sys_read() - read(2); Return: bytes read or negative errno */
+ssize_t sys_read(int fd, void *buf, size_t len)
+{
+	int saved = errno;
+
+	return CALL(SYS_read, fd, buf, len);
+}
+
+/** sys_inode() - inode number of a descriptor; Return: 0 or negative errno */
+int sys_inode(int fd, uint64_t *ino)
+{
+	struct statx stx;
+	int saved = errno;
+	int ret = (int)CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &stx);
+
+	if (ret == 0)
+		*ino = stx.stx_ino;
+	return ret;
+}
+
+/** sys_epoll_create() - epoll_create1(2), close-on-exec; Return: descriptor or negative errno */
+int sys_epoll_create(void)
+{
+	int saved = errno;
+
+	return (int)CALL(SYS_epoll_create1, EPOLL_CLOEXEC);
+}
+
+/** sys_epoll_ctl() - epoll_ctl(2); Return: 0 or negative errno */
+int sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	int saved = errno;
+
+	return (int)CALL(SYS_epoll_ctl, epfd, op, fd, event);
+}
+
+/**
+ * sys_epoll_wait() - epoll_pwait2(2), or epoll_pwait(2) before Linux 5.11 (rounded up to ms)
+ * @timeout_ns: negative = for ever
+ *
+ * Return: number of events or negative errno
+ */
+int sys_epoll_wait(int epfd, struct epoll_event *events, int max, int64_t timeout_ns)
+{
+	struct { int64_t sec, nsec; } ts = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+	int saved = errno;
+	int64_t ms;
+	int ret;
+
+	ret = (int)CALL(SYS_epoll_pwait2, epfd, events, max, timeout_ns < 0 ? NULL : &ts, NULL, 0);
+	if (ret != -ENOSYS)
+		return ret;
+	ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
+	return (int)CALL(SYS_epoll_pwait, epfd, events, max, (int)(ms > 60000 ? 60000 : ms), NULL, 0);
 }

@@ -9,6 +9,7 @@
 #define NETIF_SYS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -26,5 +27,18 @@ int sys_ioctl(int fd, unsigned long request, void *arg);
 int sys_open(const char *path, int flags, mode_t mode);
 ssize_t sys_write(int fd, const void *buf, size_t len);
 int sys_close(int fd);
+
+/* For the host's loop. */
+struct epoll_event;
+int sys_listen(int fd, int backlog);
+int sys_accept4(int fd, int flags);
+int sys_connect(int fd, const void *addr, socklen_t len);
+int sys_shutdown(int fd, int how);
+ssize_t sys_recv(int fd, void *buf, size_t len, int flags);
+ssize_t sys_read(int fd, void *buf, size_t len);
+int sys_inode(int fd, uint64_t *ino);
+int sys_epoll_create(void);
+int sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int sys_epoll_wait(int epfd, struct epoll_event *events, int max, int64_t timeout_ns);
 
 #endif
