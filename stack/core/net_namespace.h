@@ -46,7 +46,9 @@ struct netns_route;     /* stack/inet/route.c */
 struct netns_frag;      /* stack/inet/ip_frag.c */
 struct netns_icmp;      /* stack/inet/icmp.c */
 struct netns_arp;       /* stack/inet/arp.c */
+struct protosw_table;   /* stack/inet/af_inet.c: transports */
 struct netns_hash;      /* stack/inet/inet_hash.c */
+struct netns_port;      /* stack/inet/inet_port.c */
 struct netns_udp;
 struct netns_raw;
 struct netns_tcp;
@@ -76,7 +78,9 @@ struct net {
 	struct netns_frag *frag;
 	struct netns_icmp *icmp;
 	struct netns_arp *arp;
+	struct protosw_table *protosw;
 	struct netns_hash *hash;
+	struct netns_port *ports;
 	struct netns_udp *udp;
 	struct netns_raw *raw;
 	struct netns_tcp *tcp;

@@ -24,7 +24,10 @@ struct inet_sock {
 
 	uint8_t tos;
 	int16_t uc_ttl;             /* -1 = default */
-	uint8_t mc_ttl;
+	uint8_t mc_ttl, min_ttl;
+	int mc_index;               /* IP_MULTICAST_IF; 0 = by route */
+	struct inet_addr mc_addr;   /* source of group packets, from IP_MULTICAST_IF */
+	struct list_head groups;    /* struct ip_mc_socklist, ip_mcast.c */
 	bool mc_loop;
 	uint8_t pmtudisc;           /* IP_PMTUDISC_*; default WANT */
 	bool recverr, freebind, hdrincl, bind_address_no_port, transparent;
@@ -68,6 +71,12 @@ int inet_route(struct inet_sock *inet, const struct inet_addr *daddr);
 int inet_autobind(struct sock *sk);
 /* "tcp 10.0.0.2:40000 > 10.0.0.1:80" */
 void inet_describe(const struct sock *sk, char *buf, size_t len);
+
+/* ip_mcast.c: group membership of a socket (reception filter; no IGMP is spoken). */
+int ip_mc_join_group(struct inet_sock *inet, be32 group, int ifindex);
+int ip_mc_leave_group(struct inet_sock *inet, be32 group, int ifindex);
+bool ip_mc_sf_allow(const struct inet_sock *inet, be32 group, int iif);
+void ip_mc_drop_socket(struct inet_sock *inet);
 
 /* ip_sockopt.c: SOL_IP; -ENOPROTOOPT for unknown names. Ancillary data both ways. */
 int ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len);

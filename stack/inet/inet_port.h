@@ -18,4 +18,6 @@ void inet_inherit_port(struct inet_sock *child, const struct inet_sock *listener
  */
 int inet_hash_connect(struct inet_sock *inet, int (*check)(struct inet_sock *inet, uint16_t port));
 
+extern const struct pernet_operations inet_port_pernet_ops;
+
 #endif
