@@ -12,7 +12,8 @@ struct acd_state {
 	struct timer_list timer;
 	uint8_t probes_left, announces_left;
 	bool fast;              /* ACD_FAST */
-	bool wanted;            /* probe again when the device comes up */
+	bool wanted;            /* probe when the device comes up */
+	bool defended;          /* was probed for, so the link is told when it comes up again */
 	ktime_t last_defence;   /* 0 = never */
 };
 
