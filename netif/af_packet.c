@@ -184,21 +184,15 @@ static int af_packet_set_mtu(struct net_device *dev, uint32_t mtu)
 	return mtu <= af_packet_priv(dev)->kernel_mtu ? 0 : -EINVAL;
 }
 
-/* Gives up what @ap holds; the memory itself belongs to the device. */
-static void release(struct af_packet *ap)
+static void af_packet_destroy(struct net_device *dev)
 {
+	struct af_packet *ap = af_packet_priv(dev);
+
 	timer_destroy(&ap->retry);
 	if (ap->fd >= 0)
 		sys_close(ap->fd);
 	if (ap->link_fd >= 0)
 		sys_close(ap->link_fd);
-	ap->fd = -1;
-	ap->link_fd = -1;
-}
-
-static void af_packet_destroy(struct net_device *dev)
-{
-	release(af_packet_priv(dev));
 }
 
 static const struct net_device_ops af_packet_ops = {
@@ -403,7 +397,6 @@ int af_packet_create(struct net *net, const struct af_packet_config *cfg, struct
 	return 0;
 
 undo:
-	release(ap);
 	free_netdev(dev);
 	return err;
 }
