@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# wireshim demo: the main job with nothing set up
+
+load helper
+
+setup() { needs_product; }
+
+# The summary names what was fetched, the handshake, the round trip, bytes, retransmissions and the capture.
+assert_demo() {
+	local capture
+
+	assert_status 0
+	assert_match "$output" '[Hh]andshake'
+	assert_match "$output" '[Rr]ound'
+	assert_match "$output" '[Bb]ytes'
+	assert_match "$output" '[Rr]etrans'
+	[ "${#lines[@]}" -le 50 ]
+	capture=$(grep -oE '/[^ ]+\.pcapng' <<<"$output" | tail -n 1)
+	[ -s "$capture" ]
+	if command -v tshark >/dev/null; then
+		[ -n "$(tshark -r "$capture" -Y 'http.response.code == 200' 2>/dev/null)" ]
+	fi
+}
+
+@test "it runs, says what happened and where the capture lies" {
+	cd "$BATS_TEST_TMPDIR"
+	run timeout 50 "$WIRESHIM" demo
+	assert_demo
+}
+
+@test "it needs no root" {
+	[ "$(id -u)" = 0 ] && [ "$(awk '{ print $3; exit }' /proc/self/uid_map)" -gt 65536 ] || skip "only one user here"
+	chmod 777 "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR"
+	setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$WIRESHIM" || skip "others may not read the build"
+	run timeout 50 setpriv --reuid 65534 --regid 65534 --clear-groups "$WIRESHIM" demo
+	assert_demo
+}
+
+@test "it leaves no process and no namespace behind" {
+	local before
+
+	before=$(ps -e --no-headers | wc -l)
+	cd "$BATS_TEST_TMPDIR"
+	run timeout 50 "$WIRESHIM" demo
+	assert_status 0
+	wait_for "[ \$(ps -e --no-headers | wc -l) -le $before ]"
+	[ -z "$(ip netns list)" ]
+}
