@@ -7,6 +7,8 @@
  */
 #include "tests/unit/pkt.h"
 
+#include <netinet/in.h>
+
 #include "stack/print.h"
 #include "tests/unit/check.h"
 
