@@ -112,7 +112,7 @@ static void arp_error_report(struct neighbour *neigh, struct sk_buff *skb)
 
 	(void)neigh;
 	if (at >= headroom && skb_pull(skb, at - headroom))
-		icmp_notify(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0);
+		icmp_notify(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0, 0);
 	skb_drop(skb, SKB_DROP_NEIGH_FAILED);
 }
 

@@ -44,9 +44,9 @@ int icmp_err_convert(uint8_t type, uint8_t code, bool *fatal);
 
 /*
  * Tells the transport of a packet of ours that it did not get there: @skb (borrowed) has its IP
- * header at data, which is moved. Used for received errors and for failed neighbours.
+ * header at data, which is moved. Used for received errors and for failed neighbours (@offender 0).
  */
-void icmp_notify(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);
+void icmp_notify(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info, be32 offender);
 
 /* Echo replies and others wanted by ping sockets are given to this hook (raw.c). Borrowed. */
 extern const struct pernet_operations icmp_pernet_ops;

@@ -30,6 +30,7 @@ struct iphdr4 {
 /* Receive-side facts that IP leaves in skb->cb for ICMP and transports. */
 struct ip_skb_cb {
 	be32 saddr, daddr;
+	be32 offender;    /* in err() only: who sent the ICMP message; 0 = we ourselves */
 	int iif;
 	uint8_t ttl, tos, protocol, ihl; /* ihl in bytes */
 	bool bcast;       /* destination was broadcast or multicast, at link or network layer */

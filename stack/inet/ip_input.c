@@ -83,12 +83,6 @@ static enum skb_drop_reason check_source(struct sk_buff *skb)
 								  : SKB_DROP_IP_BAD_SOURCE;
 }
 
-/* RFC 1122 3.3.7: the group of all hosts is always joined on a device that can do multicast. */
-static bool in_group(be32 group)
-{
-	return group == cpu_to_be32(0xe0000001U);
-}
-
 /* RFC 1122 3.2.1.3: ours are our addresses on any device (the weak model of 3.3.4.2, as Linux). */
 static enum skb_drop_reason check_destination(struct sk_buff *skb)
 {
@@ -108,9 +102,7 @@ static enum skb_drop_reason check_destination(struct sk_buff *skb)
 			return SKB_DROP_IP_NOT_LOCAL;
 		cb->bcast = true;
 		break;
-	case RTN_T_MULTICAST:
-		if (!in_group(cb->daddr))
-			return SKB_DROP_IP_NOT_LOCAL;
+	case RTN_T_MULTICAST: /* which groups are wanted is known by the sockets */
 		cb->bcast = true;
 		break;
 	default:
