@@ -55,6 +55,7 @@ int inet_register_protosw(struct net *net, const struct inet_protosw *p);
 
 extern const struct proto_ops inet_stream_ops, inet_dgram_ops;
 extern const struct pernet_operations inet_sock_pernet_ops; /* registry + sock_register(PF_INET) */
+extern const struct pernet_operations udp_pernet_ops, raw_pernet_ops;
 
 /* Fields filled from socket(); used by transports that make sockets themselves (TCP children). */
 void inet_sock_init(struct inet_sock *inet);
@@ -95,5 +96,7 @@ void ip_icmp_error(struct sock *sk, const struct sk_buff *quoted, int err, uint8
 		   be16 port, uint32_t info);
 void ip_local_error(struct sock *sk, int err, const struct inet_addr *daddr, be16 port, uint32_t info);
 ssize_t ip_recv_error(struct sock *sk, struct stack_msg *msg);
+/* Scatters @len bytes of @skb from @offset into the message; the count that fitted. datagram.c */
+size_t inet_copy_to_msg(const struct sk_buff *skb, uint32_t offset, size_t len, const struct stack_msg *msg);
 
 #endif
