@@ -33,7 +33,8 @@ static inline struct inet_addr inet_addr_v4(be32 a)
 
 static inline bool inet_addr_equal(const struct inet_addr *a, const struct inet_addr *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	/* Member by member: padding need not be equal. */
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 /* True for AF_UNSPEC and for the all-zero (INADDR_ANY) address. */
