@@ -117,7 +117,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcheck.a $(B)/libstack.a
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- run ----------------------------------------------------------------------------------------------------------
-RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' SANITIZE='$(SANITIZE)'
+RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' SANITIZE='$(SANITIZE)' CC='$(CC)'
 
 test: all $(UNIT_TESTS)     ## unit and end-to-end tests; the last line counts them
 	@$(RUN) tests/run unit e2e
