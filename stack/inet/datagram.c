@@ -262,17 +262,15 @@ static int error_of_icmp(struct sock *sk, uint8_t type, uint8_t code, bool *hard
  *
  * Hard errors reach a connected socket, all errors one with IP_RECVERR.
  *
- * Source: RFC 1122 4.1.3.3; RFC 1191 3 for the path MTU; man 7 udp
+ * The path MTU has been learned by icmp.c already.
+ *
+ * Source: RFC 1122 4.1.3.3; man 7 udp
  */
 void datagram_err(struct sock *sk, struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info, be16 port)
 {
-	struct inet_addr daddr = inet_addr_v4(ip_cb(skb)->daddr);
 	bool hard;
-	int err;
+	int err = error_of_icmp(sk, type, code, &hard);
 
-	if (type == ICMP4_DEST_UNREACH && code == ICMP4_FRAG_NEEDED)
-		route_update_pmtu(sk->net, &daddr, info);
-	err = error_of_icmp(sk, type, code, &hard);
 	if (!err)
 		return;
 	if (err < 0)

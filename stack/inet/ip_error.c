@@ -51,7 +51,7 @@ static void error_queue(struct sock *sk, struct sk_buff *skb)
 /* Bytes of the transport header in front of the payload that the program gets to see. */
 static uint32_t header_to_skip(const struct sock *sk)
 {
-	return sk->type == SOCK_DGRAM ? 8 : 0; /* UDP and ICMP echo; raw sockets see all */
+	return sk->type == SOCK_DGRAM && sk->protocol == IPPROTO_UDP ? 8 : 0; /* the others see all */
 }
 
 /**
