@@ -420,7 +420,10 @@ static int drop_sent(struct sk_buff *skb, enum skb_drop_reason reason, int err)
 	return err;
 }
 
-/* Gives one frame to the driver. False when it is busy: the skb is the caller's still. */
+/*
+ * Gives one frame to the driver. False when it is busy: the skb is the caller's still. A driver that
+ * takes a frame and then cannot send it drops it, which net->tx_drop tells.
+ */
 static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 {
 	struct sk_buff *copy = have_taps(dev->net) ? skb_clone(skb) : NULL;
@@ -432,14 +435,17 @@ static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 		describe_owner(skb, owner, sizeof(owner));
 	if (trace_on(dev->net, TRACE_OUT))
 		trace_skb(dev->net, TRACE_OUT, skb, NULL);
+	dev->net->tx_drop = SKB_NOT_DROPPED;
 	dev->tx_running = true;
 	verdict = dev->ops->start_xmit(skb, dev);
 	dev->tx_running = false;
 	if (verdict == NETDEV_TX_OK) {
-		dev->stats.tx_packets++;
-		dev->stats.tx_bytes += len;
+		if (dev->net->tx_drop == SKB_NOT_DROPPED) {
+			dev->stats.tx_packets++;
+			dev->stats.tx_bytes += len;
+		}
 		if (copy)
-			show_to_taps(dev, TAP_OUT, copy, owner, SKB_NOT_DROPPED);
+			show_to_taps(dev, TAP_OUT, copy, owner, dev->net->tx_drop);
 	}
 	skb_consume(copy);
 	return verdict == NETDEV_TX_OK;
@@ -585,6 +591,15 @@ bool net_rx_action(struct net *net, int budget)
 			napi_schedule(napi);
 	}
 	return !list_empty(round);
+}
+
+/**
+ * net_rx_pending() - whether net_rx_action() has something to do
+ * @net:  namespace
+ */
+bool net_rx_pending(const struct net *net)
+{
+	return !list_empty(&net->devs->poll_round);
 }
 
 /* Hands the skb to the handlers of its EtherType: clones for all but the last. Consumes. */

@@ -66,6 +66,7 @@ struct net {
 	size_t busy;               /* what must finish although no socket shows it: TIME-WAIT ... */
 	uint64_t skb_bytes_max;    /* alloc_skb() fails beyond; 0 = no limit */
 	struct rx_verdict rx;
+	enum skb_drop_reason tx_drop; /* why a frame of ours was lost last; for dev.c */
 	struct notifier_head netdev_chain;   /* enum netdev_event, struct net_device * */
 	struct notifier_head inetaddr_chain; /* enum inetaddr_event, struct in_ifaddr * */
 	struct trace *trace;                 /* NULL = tracing off */

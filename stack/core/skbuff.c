@@ -298,7 +298,9 @@ void skb_drop(struct sk_buff *skb, enum skb_drop_reason reason)
 	net->drops[reason]++;
 	if (drop_info[reason].counter != MIB_NONE)
 		mib_inc(net, drop_info[reason].counter);
-	if (net->rx.active && net->rx.reason == SKB_NOT_DROPPED && skb->pkt_type != PACKET_OUTGOING)
+	if (skb->pkt_type == PACKET_OUTGOING)
+		net->tx_drop = reason;
+	else if (net->rx.active && net->rx.reason == SKB_NOT_DROPPED)
 		net->rx.reason = reason;
 	if (trace_on(net, TRACE_DROP))
 		trace_skb(net, TRACE_DROP, skb, skb_drop_reason_str(reason));
