@@ -48,10 +48,9 @@ void af_packet_link_input(struct net_device *dev);
 bool af_packet_gone(const struct net_device *dev);
 
 /*
- * Lets the kernel discard, before they are queued to us, IPv4 packets and ARP requests for others
- * than @addrs (big endian, @count of them): a unicast frame must carry one of them as destination.
- * Broadcast and multicast always pass. @count 0: any address. Up to AF_PACKET_FILTER_ADDRS, more
- * mean any. -ENODEV after the interface has gone.
+ * Lets the kernel discard, before they are queued to us, IPv4 packets sent to our MAC for others
+ * than @addrs (big endian, @count of them). ARP, broadcast and multicast always pass. @count 0: any
+ * address. Up to AF_PACKET_FILTER_ADDRS, more mean any. -ENODEV after the interface has gone.
  */
 #define AF_PACKET_FILTER_ADDRS 32
 int af_packet_set_filter(struct net_device *dev, const be32 *addrs, size_t count);
@@ -99,7 +98,9 @@ struct capture;
 
 struct capture_config {
 	const char *path;           /* a name ending in .pcap: classic format, else pcapng */
-	int fd;                     /* >= 0: written to instead of opening path; taken over on success */
+	/* >= 0: written to instead of opening path; taken over on success. A pipe should be
+	 * non-blocking, and SIGPIPE blocked or ignored in the thread that runs the net. */
+	int fd;
 	const char *filter;         /* libpcap expression; NULL or "" = everything */
 	uint32_t snaplen;           /* bytes kept of a frame; 0 = 262144, that is all */
 	int64_t realtime_offset_ns; /* wall clock minus the net's clock */

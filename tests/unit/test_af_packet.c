@@ -712,6 +712,7 @@ TEST(test_sending_into_an_interface_that_is_down)
 	WAIT_FOR(&w, w.dev->carrier);
 	CHECK_EQ(xmit(&w, frame, n), 0);
 	CHECK_EQ(w.dev->stats.tx_dropped, 1);
+	CHECK_EQ(w.dev->stats.tx_packets, 1);
 	CHECK_EQ(w.dev->stats.tx_errors, 0);
 	tear_down(&w);
 }
