@@ -16,7 +16,6 @@
 #include "stack/inet/icmp.h"
 #include "stack/inet/inet_hash.h"
 #include "stack/inet/inet_port.h"
-#include "stack/inet/raw.h"
 
 #define ICMP_HLEN 8U
 #define OPT_ICMP_FILTER 1 /* linux/icmp.h */
@@ -109,7 +108,10 @@ static int send_hdrincl(struct sock *sk, const struct stack_msg *msg, struct dgr
 	if (len < IPV4_HLEN)
 		return -EINVAL;
 	err = make_packet(sk, msg, s, len, &skb);
-	return err ? err : ip_send_hdrincl_xmit(sk->net, skb, &s->dst);
+	if (err)
+		return err;
+	err = ip_send_hdrincl_xmit(sk->net, skb, &s->dst);
+	return err == -ENOBUFS && !inet_sk(sk)->recverr ? 0 : err;
 }
 
 static ssize_t raw_sendmsg(struct sock *sk, struct stack_msg *msg)
@@ -135,8 +137,6 @@ static ssize_t raw_sendmsg(struct sock *sk, struct stack_msg *msg)
 		if (!err)
 			err = datagram_xmit(sk, skb, &s);
 	}
-	if (err == -ENOBUFS && !inet_sk(sk)->recverr)
-		err = 0;
 	return err ? err : (ssize_t)len;
 }
 

@@ -16,10 +16,14 @@
 #include "stack/inet/icmp.h"
 #include "stack/inet/inet_hash.h"
 #include "stack/inet/inet_port.h"
-#include "stack/inet/udp.h"
 
 #define UDP_HLEN 8U
 #define UDP_MAX_LEN 65535U
+
+struct udphdr4 {
+	be16 source, dest, len;
+	uint16_t check; /* as it stands on the wire; 0 = none */
+} __attribute__((packed));
 
 struct udp_sock {
 	struct inet_sock inet;
