@@ -364,7 +364,7 @@ int af_packet_create(struct net *net, const struct af_packet_config *cfg, struct
 		     char *errbuf, size_t errlen)
 {
 	struct errtext e = { errbuf, errlen };
-	struct af_packet_link link;
+	struct af_packet_link link = { 0 };
 	struct net_device *dev;
 	struct af_packet *ap;
 	int err;

@@ -55,6 +55,7 @@ struct capture {
 	struct bpf_program prog;
 	pcap_t *pcap;           /* dead handle of the classic writer */
 	pcap_dumper_t *dumper;  /* NULL = pcapng */
+	FILE *stdio;            /* below the dumper, which closes it; ends in @file */
 	struct capture_if *ifs;
 	size_t if_count;
 	uint8_t *scratch;       /* FRAME_MAX bytes */
@@ -324,17 +325,17 @@ static ssize_t write_cookie(void *cookie, const char *buf, size_t len)
 static int open_classic(struct capture *cap)
 {
 	cookie_io_functions_t io = { .write = write_cookie };
-	FILE *fp = fopencookie(cap, "w", io);
 
-	if (!fp)
+	cap->stdio = fopencookie(cap, "w", io);
+	if (!cap->stdio)
 		return -ENOMEM;
-	setvbuf(fp, NULL, _IONBF, 0);
+	setvbuf(cap->stdio, NULL, _IONBF, 0);
 	cap->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, (int)cap->snaplen,
 							 PCAP_TSTAMP_PRECISION_NANO);
 	if (cap->pcap)
-		cap->dumper = pcap_dump_fopen(cap->pcap, fp);
+		cap->dumper = pcap_dump_fopen(cap->pcap, cap->stdio);
 	if (!cap->dumper) {
-		fclose(fp);
+		fclose(cap->stdio);
 		return -ENOMEM;
 	}
 	return 0;

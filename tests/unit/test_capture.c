@@ -149,6 +149,7 @@ static const uint8_t *option(const struct block *b, size_t fixed, unsigned int t
 {
 	const uint8_t *p = b->body + fixed, *end = b->body + b->len - 12;
 
+	*len = 0;
 	if (b->type == 6)
 		p += (u32_at(b->body + 12) + 3) & ~3U;
 	while (end - p >= 4 && u16_at(p) != 0) {
@@ -174,7 +175,7 @@ static void check_text(const struct block *b, size_t fixed, unsigned int type, c
 TEST(test_blocks_of_a_pcapng_file)
 {
 	struct pkt p = pkt_udp(PEER_IP, 53, OUR_IP, 4000, "hello", 5), out;
-	struct block b[16];
+	struct block b[16] = { 0 };
 	struct world w;
 	uint8_t *file;
 	const uint8_t *o;
@@ -235,7 +236,7 @@ TEST(test_drop_reason_is_a_comment)
 {
 	struct pkt p = pkt_udp(PEER_IP, 53, OUR_IP, 4000, "x", 1);
 	static const uint8_t other[ETH_ALEN] = { 2, 0, 0, 0, 0, 0x77 };
-	struct block b[16];
+	struct block b[16] = { 0 };
 	struct world w;
 	uint8_t *file;
 	const uint8_t *o;
@@ -388,7 +389,7 @@ TEST(test_filter_selects_and_counts)
 	struct pkt a = pkt_udp(PEER_IP, 53, OUR_IP, 4000, "x", 1);
 	struct pkt c = pkt_udp(PEER_IP, 54, OUR_IP, 4000, "x", 1);
 	struct capture_stats st;
-	struct block b[16];
+	struct block b[16] = { 0 };
 	struct world w;
 	uint8_t *file;
 	const uint8_t *o;
@@ -427,7 +428,7 @@ TEST(test_loopback_gets_a_zeroed_ethernet_header)
 	struct pcap_pkthdr *h;
 	const u_char *data;
 	struct sk_buff *skb;
-	struct block b[16];
+	struct block b[16] = { 0 };
 	struct world w;
 	uint8_t *file;
 	size_t len;
@@ -458,7 +459,7 @@ TEST(test_interfaces_are_numbered_as_they_come)
 {
 	struct pkt p = pkt_udp(PEER_IP, 53, OUR_IP, 4000, "x", 1);
 	struct net_device *second;
-	struct block b[16];
+	struct block b[16] = { 0 };
 	struct world w;
 	uint8_t *file;
 	size_t len;
@@ -551,7 +552,7 @@ TEST(test_slow_reader_of_a_pipe_loses_whole_frames)
 	struct pkt p = pkt_udp(PEER_IP, 53, OUR_IP, 4000, data, sizeof(data));
 	struct capture_config cfg = { 0 };
 	struct capture_stats st;
-	struct block b[1500];
+	static struct block b[1500];
 	struct world w;
 	int fds[2];
 	size_t len = 0, packets = 0, n;
