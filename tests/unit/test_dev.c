@@ -2,6 +2,8 @@
 /* dev.c and eth.c: registration, transmit queue, polling in turn, handlers, taps, link headers. */
 #include "stack/core/dev.h"
 
+#include "stack/core/neighbour.h"
+#include "stack/core/sock.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_dev.h"
@@ -531,6 +533,45 @@ TEST(test_tap_sees_sent_frames_once_taken_and_lost_ones)
 	CHECK_EQ(dev->stats.tx_packets, 1);
 	dev->ops = working;
 	CHECK_EQ(r.in, 0);
+	fake_net_destroy(net);
+}
+
+static struct sock *found; /* the socket that the handler below finds */
+
+static void handle_for_socket(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt)
+{
+	(void)dev;
+	(void)pt;
+	rx_note_owner(skb->net, found);
+	skb_drop(skb, SKB_DROP_SOCKET_RCVBUF);
+}
+
+TEST(test_tap_names_the_socket_of_a_frame)
+{
+	static const struct pernet_operations *const with_socks[] = {
+		&dev_pernet_ops, &neigh_pernet_ops, &sock_pernet_ops, NULL,
+	};
+	static const struct proto proto = { .name = "TEST", .obj_size = sizeof(struct sock) };
+	struct net *net = fake_net_create(with_socks);
+	struct net_device *dev = fake_dev_create(net, "eth0", 1);
+	struct packet_type pt = { .type = cpu_to_be16(TEST_TYPE), .func = handle_for_socket };
+	struct recorder r = { .tap = { .frame = record } };
+	struct sk_buff *skb;
+
+	found = sk_alloc(net, AF_INET, SOCK_STREAM, &proto);
+	found->owner.pid = 12;
+	memcpy(found->owner.comm, "curl", 5);
+	dev_add_pack(net, &pt);
+	inject_to(dev, dev->dev_addr, TEST_TYPE, false); /* no tap: no text is made */
+	CHECK(!net->rx.has_owner);
+	dev_add_tap(net, &r.tap);
+	inject_to(dev, dev->dev_addr, TEST_TYPE, false);
+	CHECK_STR(r.comment, "pid 12 (curl) TEST; dropped: receive buffer of the socket is full");
+	skb = make_frame(dev, 'a', 50);
+	skb_set_owner_w(skb, found);
+	CHECK_EQ(dev_queue_xmit(skb), 0);
+	CHECK_STR(r.comment, "pid 12 (curl) TEST");
+	sock_put(found);
 	fake_net_destroy(net);
 }
 

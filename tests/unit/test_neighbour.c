@@ -210,10 +210,10 @@ TEST(test_neigh_queue_keeps_the_latest_within_its_bytes)
 {
 	struct host h = setup();
 	uint32_t one = 0;
-	char mark;
+	int mark;
 
 	for (mark = 'a'; mark <= 'z'; mark++)
-		send_mark(&h, mark);
+		send_mark(&h, (char)mark);
 	one = skb_peek(&entry(&h)->queue)->truesize;
 	CHECK_EQ(entry(&h)->queue.qlen, parms.queue_bytes / one);
 	CHECK_EQ(h.net->drops[SKB_DROP_NEIGH_QUEUE_FULL], 26 - parms.queue_bytes / one);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* random.c: published vectors, and what the generator promises. The source is included for its statics. */
-#include "stack/core/random.c" /* NOLINT(bugprone-suspicious-include) */
+#include "stack/core/random.c"
 
 #include "tests/unit/check.h"
 
