@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening sockets: each connection that is ready becomes an anchor of its own, whose program end
+ * travels to the program as a descriptor with one struct accept_record in the listener's anchor.
+ * accept() is one recvmsg() there, and exactly one of many processes gets it.
+ *
+ * The new anchor is made by connecting to our own listener and writing the hello as a program would.
+ *
+ * How many. Linux holds backlog + 1 connections ready. Records in the anchor and connections in the
+ * stack's queue together are kept at that: the stack's backlog is lowered by the records that lie
+ * there. Each record takes a known amount of the anchor's send buffer, so that what the kernel says
+ * is queued (SIOCOUTQ) tells how many were not taken yet. Every record holds a descriptor and the
+ * kernel limits those in flight per user (ETOOMANYREFS), so at most RECORDS_AHEAD are made in
+ * advance; the others wait in the stack, where they cost nothing.
+ *
+ * The oldest "children" are claimed first. One whose listener closes before it is claimed was never
+ * accepted and is reset, as Linux does.
+ */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "shim/host/host.h"
+
+enum { RECORDS_AHEAD = 64 };
+
+static int anchor_queued(const struct anchor *a)
+{
+	int n = 0;
+
+	return sys_ioctl(a->watch.fd, SIOCOUTQ, &n) ? 0 : n;
+}
+
+/** listen_forget_child() - @child is claimed, or ends */
+void listen_forget_child(struct anchor *child)
+{
+	if (child->listener && child->listener->handing == child) {
+		if (child->listener->handing_fd >= 0)
+			sys_close(child->listener->handing_fd);
+		child->listener->handing = NULL;
+		child->listener->handing_fd = -1;
+	}
+	child->listener = NULL;
+	list_del(&child->sibling);
+}
+
+/* Which records were taken meanwhile. */
+static void count_outstanding(struct anchor *a)
+{
+	unsigned int now;
+
+	if (!a->record_truesize || !a->outstanding || a->closed)
+		return;
+	now = (unsigned int)((anchor_queued(a) + a->record_truesize - 1) / a->record_truesize);
+	while (a->outstanding > now && !list_empty(&a->children)) {
+		listen_forget_child(list_first_entry(&a->children, struct anchor, sibling));
+		a->outstanding--;
+	}
+	a->outstanding = MIN(a->outstanding, now);
+}
+
+static unsigned int records_limit(const struct anchor *a)
+{
+	return (unsigned int)MAX(1, MIN(a->backlog, (int)RECORDS_AHEAD));
+}
+
+/* Linux's accept queue holds one more than the backlog; records are part of it. */
+static void adjust_backlog(struct anchor *a)
+{
+	int left = MAX(0, a->backlog - (int)a->outstanding);
+
+	if (left != a->stack_backlog && sock_listen(a->sock, left) == 0)
+		a->stack_backlog = left;
+}
+
+static void fill_record(const struct anchor *child, struct accept_record *rec)
+{
+	struct sockaddr_storage ss;
+	int n;
+
+	memset(rec, 0, sizeof(*rec));
+	rec->magic = WIRESHIM_MAGIC;
+	rec->cookie = child->cookie;
+	n = sock_getname(child->sock, &ss, false);
+	if (n > 0)
+		memcpy(&rec->local, &ss, MIN((size_t)n, sizeof(rec->local)));
+	n = sock_getname(child->sock, &ss, true);
+	if (n > 0)
+		memcpy(&rec->peer, &ss, MIN((size_t)n, sizeof(rec->peer)));
+}
+
+/* 0, or -EAGAIN, -ETOOMANYREFS, ... */
+static ssize_t send_record(struct anchor *a, const struct anchor *child, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct accept_record rec;
+	struct iovec iov = { &rec, sizeof(rec) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *cm;
+
+	memset(&control, 0, sizeof(control));
+	cm = CMSG_FIRSTHDR(&msg);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	fill_record(child, &rec);
+	return sys_sendmsg(a->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Sends the record of the child in hand; false: it stays in hand. */
+static bool hand_over(struct anchor *a)
+{
+	struct anchor *child = a->handing;
+	int before = a->record_truesize ? 0 : anchor_queued(a);
+	ssize_t n = send_record(a, child, a->handing_fd);
+
+	if (n == -EAGAIN || n == -ETOOMANYREFS || n == -EINTR || n == -ENOBUFS) {
+		a->writable = false;
+		return false;
+	}
+	if (n < 0) {
+		a->check_close = true;
+		anchor_dirty(a);
+		return false;
+	}
+	if (!a->record_truesize)
+		a->record_truesize = MAX(1, anchor_queued(a) - before);
+	sys_close(a->handing_fd);
+	a->handing = NULL;
+	a->handing_fd = -1;
+	a->outstanding++;
+	return true;
+}
+
+static void child_connected(struct anchor *listener, struct anchor *child)
+{
+	struct sockaddr_storage ss;
+
+	child->state = ANCHOR_CONNECTED;
+	child->is_child = true;
+	child->listener = listener;
+	list_add_tail(&child->sibling, &listener->children);
+	child->pid = listener->pid;
+	if (listener->sock->sk)
+		sock_set_owner(child->sock, listener->sock->sk->owner.pid, listener->sock->sk->owner.comm);
+	child->established = child->host->now;
+	child->host->totals.connections++;
+	if (sock_getname(child->sock, &ss, false) > 0)
+		addr_format(&ss, child->addrs.local, sizeof(child->addrs.local));
+	if (sock_getname(child->sock, &ss, true) > 0)
+		addr_format(&ss, child->addrs.peer, sizeof(child->addrs.peer));
+	child->readable = true;
+	anchor_dirty(child);
+}
+
+/* Makes the anchor of @sock and takes it in hand. */
+static int make_child(struct anchor *a, struct socket *sock)
+{
+	struct host *h = a->host;
+	struct anchor_hello hello = { .magic = WIRESHIM_MAGIC, .kind = HELLO_ANCHOR, .token = h->token,
+				      .family = a->family, .type = SOCK_STREAM, .protocol = a->protocol };
+	uint64_t cookie, ino;
+	int fd, ret;
+
+	ret = listeners_dial(h, &hello, &fd, &cookie, &ino);
+	if (ret)
+		return ret;
+	h->expect_sock = sock;
+	h->expect_cookie = cookie;
+	h->expect_anchor = NULL;
+	listeners_drain(h);
+	h->expect_sock = NULL;
+	if (!h->expect_anchor) {
+		sys_close(fd);
+		return -ENFILE;
+	}
+	a->handing = h->expect_anchor;
+	a->handing_fd = fd;
+	child_connected(a, h->expect_anchor);
+	h->expect_anchor = NULL;
+	return 0;
+}
+
+/* Next connection of the stack into the hand; false: none, or none can be made now. */
+static bool take_next(struct anchor *a)
+{
+	struct socket *sock;
+	int ret = sock_accept(a->sock, &sock);
+
+	if (ret)
+		return false;
+	ret = make_child(a, sock);
+	if (ret == 0)
+		return true;
+	host_log(a->host, LOG_LEVEL_ERR, "a connection was lost: no descriptor for it (%s)", strerror(-ret));
+	sock_release(sock);
+	return false;
+}
+
+/** listen_work() - hands over what is ready and may be handed over */
+void listen_work(struct anchor *a)
+{
+	count_outstanding(a);
+	adjust_backlog(a);
+	while (!a->closed && a->outstanding < records_limit(a)) {
+		if (!a->handing && !take_next(a))
+			break;
+		if (!a->writable || !hand_over(a))
+			break;
+		adjust_backlog(a);
+	}
+	a->readable = false;
+}
+
+/** listen_start() - CTL_LISTEN; Return: 0 or negative errno */
+int listen_start(struct anchor *a, int backlog)
+{
+	int ret;
+
+	if (a->type != SOCK_STREAM)
+		return -EOPNOTSUPP;
+	backlog = MIN(MAX(backlog, 0), 4096); /* net.core.somaxconn */
+	ret = sock_listen(a->sock, backlog);
+	if (ret)
+		return ret;
+	a->state = ANCHOR_LISTENING;
+	a->backlog = backlog;
+	a->stack_backlog = backlog;
+	anchor_dirty(a);
+	return 0;
+}
+
+/** listen_end() - the listener goes: what was not accepted is reset when its descriptor dies */
+void listen_end(struct anchor *a)
+{
+	struct anchor *child, *tmp;
+
+	list_for_each_entry_safe(child, tmp, &a->children, sibling) {
+		child->reset_on_close = true;
+		listen_forget_child(child);
+		child->check_close = true;
+		anchor_dirty(child);
+	}
+}
+
+/**
+ * listen_requeue() - CTL_REQUEUE: a program could not take the descriptor of @child
+ *
+ * Its socket gets a new anchor, and a record behind those that wait.
+ *
+ * Return: 0 or negative errno
+ */
+int listen_requeue(struct anchor *listener, struct anchor *child)
+{
+	struct socket *sock = child->sock;
+	int ret;
+
+	if (listener->state != ANCHOR_LISTENING || !child->is_child || child->touched || !sock)
+		return -EINVAL;
+	if (listener->handing)
+		return -EAGAIN;
+	child->sock = NULL;
+	sock->wake = NULL;
+	child->state = ANCHOR_DEAD;
+	anchor_destroy(child);
+	ret = make_child(listener, sock);
+	if (ret)
+		sock_release(sock);
+	else
+		anchor_dirty(listener);
+	return ret;
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each request of a program does (enum ctl_op in shim/protocol.h).
+ *
+ * A request names a socket by its cookie. One that is not known may have been made a moment ago and
+ * still wait at a listener: everything that waits is taken first. A request whose effect must come
+ * behind data that the program has written before it (shutdown, TCP_CORK, a lingering close) reads
+ * the anchor dry first. Errors are those of Linux, from the stack.
+ */
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/host/host.h"
+
+/* After ours: linux/socket.h defines names as macros that sock.h has in an enum. */
+#include <linux/tcp.h>
+
+#include "stack/inet/route.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/* A close() that waits until all is sent and acknowledged. */
+struct linger_wait {
+	struct list_head list;
+	struct anchor *anchor;
+	struct deferred reply;
+	uint64_t deadline;
+};
+
+/* A process that was started with this host: the host does not end before it. */
+struct lifeline {
+	struct watch watch; /* first member; a pidfd */
+	struct list_head list;
+};
+
+/* A request, taken apart for the functions below. */
+struct call {
+	struct host *h;
+	struct control *c;
+	const struct ctl_msg *req;
+	const uint8_t *data;
+	size_t len;
+	struct anchor *a;      /* NULL for requests about no socket */
+	uint32_t arg[4];       /* of the answer */
+	const void *out;       /* data of the answer */
+	size_t out_len;
+	uint8_t buf[4096];     /* for it */
+};
+
+enum { LATER = INT32_MIN }; /* result of a request that is answered later */
+
+static int32_t reply_name(struct call *k, const struct sockaddr_storage *ss, int len)
+{
+	if (len <= 0)
+		return len ? len : -ENOTCONN;
+	memcpy(k->buf, ss, (size_t)len);
+	k->out = k->buf;
+	k->out_len = (size_t)len;
+	return 0;
+}
+
+static int32_t op_bind(struct call *k)
+{
+	_Alignas(8) struct sockaddr_storage ss;
+
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, k->data, MIN(k->len, sizeof(ss)));
+	return sock_bind(k->a->sock, (const struct sockaddr *)&ss, (socklen_t)k->len);
+}
+
+static int32_t op_connect(struct call *k)
+{
+	struct sockaddr_storage ss;
+
+	if (k->len < sizeof(sa_family_t) || k->len > sizeof(ss))
+		return -EINVAL;
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, k->data, k->len);
+	if (k->a->type == SOCK_STREAM)
+		return stream_connect(k->a, (const struct sockaddr *)&ss, (socklen_t)k->len,
+				      k->req->flags & CTL_F_NONBLOCK);
+	return sock_connect(k->a->sock, (const struct sockaddr *)&ss, (socklen_t)k->len);
+}
+
+static int32_t op_listen(struct call *k)
+{
+	return listen_start(k->a, (int)k->req->arg[0]);
+}
+
+static int32_t op_getname(struct call *k)
+{
+	struct sockaddr_storage ss;
+
+	memset(&ss, 0, sizeof(ss));
+	return reply_name(k, &ss, sock_getname(k->a->sock, &ss, k->req->arg[0] == 1));
+}
+
+static int32_t op_setsockopt(struct call *k)
+{
+	int level = (int)k->req->arg[0], name = (int)k->req->arg[1];
+	int ret, value = 0;
+
+	if (level == IPPROTO_TCP && name == TCP_CORK)
+		stream_read_dry(k->a);
+	/* Inline or not is settled at the program's end: here urgent bytes must stay marked. */
+	if (level == SOL_SOCKET && name == SO_OOBINLINE) {
+		if (k->len < sizeof(int))
+			return -EINVAL;
+		memcpy(&value, k->data, sizeof(value));
+		k->a->oob_inline = value != 0;
+		return 0;
+	}
+	ret = sock_setsockopt(k->a->sock, level, name, k->data, (socklen_t)k->len);
+	if (ret == 0 && level == SOL_SOCKET && name == SO_RCVLOWAT && k->len >= sizeof(int)) {
+		memcpy(&value, k->data, sizeof(value));
+		k->a->lowat = value > 0 ? (unsigned int)value : 1;
+	}
+	anchor_dirty(k->a);
+	return ret;
+}
+
+static int32_t op_getsockopt(struct call *k)
+{
+	int level = (int)k->req->arg[0], name = (int)k->req->arg[1], ret;
+	socklen_t len = (socklen_t)MIN(k->req->arg[2], sizeof(k->buf));
+	int value;
+
+	if (level == SOL_SOCKET && (name == SO_ERROR || name == SO_OOBINLINE)) {
+		if (len < sizeof(value))
+			return -EINVAL;
+		anchor_work(k->a);
+		value = name == SO_ERROR ? anchor_take_error(k->a) : k->a->oob_inline;
+		memcpy(k->buf, &value, sizeof(value));
+		len = sizeof(value);
+		ret = 0;
+	} else {
+		ret = sock_getsockopt(k->a->sock, level, name, k->buf, &len);
+	}
+	if (ret == 0) {
+		k->out = k->buf;
+		k->out_len = len;
+	}
+	return ret;
+}
+
+/* What was written before must go before the FIN; what does not fit yet makes it wait. */
+static int32_t op_shutdown(struct call *k)
+{
+	struct anchor *a = k->a;
+	int how = (int)k->req->arg[0];
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	if (how == SHUT_RD || a->state != ANCHOR_CONNECTED || stream_read_dry(a)) {
+		int ret = sock_shutdown(a->sock, how);
+
+		if (ret == 0 && how != SHUT_RD)
+			a->in_eof = true;
+		anchor_dirty(a);
+		return ret;
+	}
+	if (how == SHUT_RDWR)
+		(void)sock_shutdown(a->sock, SHUT_RD);
+	a->shutdown_after = SHUT_WR;
+	return 0;
+}
+
+static int32_t op_ioctl(struct call *k)
+{
+	int value = 0, ret;
+
+	stream_read_dry(k->a);
+	ret = sock_ioctl(k->a->sock, k->req->arg[0], &value);
+	/* What still waits in the anchor has not been sent either. */
+	if (ret == 0 && k->req->arg[0] == TIOCOUTQ && k->a->type == SOCK_STREAM && k->a->watch.fd >= 0)
+		value += anchor_unread(k->a);
+	k->arg[0] = (uint32_t)value;
+	return ret;
+}
+
+static uint32_t state_of(const struct anchor *a)
+{
+	switch (a->state) {
+	case ANCHOR_CONNECTING:
+		return CTL_S_CONNECTING;
+	case ANCHOR_CONNECTED:
+		return CTL_S_CONNECTED;
+	case ANCHOR_LISTENING:
+		return CTL_S_LISTENING;
+	case ANCHOR_DEAD:
+		return CTL_S_DEAD;
+	default:
+		return CTL_S_OPEN;
+	}
+}
+
+static int32_t op_error(struct call *k)
+{
+	int err;
+
+	anchor_work(k->a);
+	err = anchor_take_error(k->a);
+	k->arg[0] = state_of(k->a);
+	return -err;
+}
+
+/* Would a datagram to this address be refused at once, as Linux refuses it in sendto()? */
+static int32_t op_sendcheck(struct call *k)
+{
+	struct flowi fl;
+	struct dst dst;
+	struct sockaddr_in sin;
+	int broadcast = 0, ret;
+	socklen_t len = sizeof(broadcast);
+
+	if (k->len < sizeof(sin))
+		return -EINVAL;
+	memcpy(&sin, k->data, sizeof(sin));
+	if (sin.sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	memset(&fl, 0, sizeof(fl));
+	memset(&dst, 0, sizeof(dst));
+	fl.daddr = inet_addr_v4(sin.sin_addr.s_addr);
+	fl.oif = k->a->sock->sk ? k->a->sock->sk->bound_dev_if : 0;
+	ret = route_lookup(k->h->net, &fl, &dst);
+	if (ret)
+		return ret;
+	if (dst.type == RTN_T_BROADCAST &&
+	    (sock_getsockopt(k->a->sock, SOL_SOCKET, SO_BROADCAST, &broadcast, &len) || !broadcast))
+		return -EACCES;
+	return 0;
+}
+
+static int32_t op_recverr(struct call *k)
+{
+	struct dgram_hdr *hdr = (struct dgram_hdr *)(void *)k->h->scratch;
+	struct iovec iov = { k->h->scratch + sizeof(*hdr), CTL_DATA_MAX - sizeof(*hdr) };
+	struct sockaddr_storage name;
+	struct stack_msg msg = { .iov = &iov, .iovcnt = 1, .flags = MSG_ERRQUEUE | MSG_DONTWAIT,
+				 .name = &name, .control = hdr->control,
+				 .control_size = DGRAM_CONTROL_MAX };
+	ssize_t n;
+
+	memset(hdr, 0, sizeof(*hdr));
+	n = sock_recvmsg(k->a->sock, &msg);
+	if (n < 0)
+		return (int32_t)n;
+	hdr->magic = WIRESHIM_MAGIC;
+	hdr->kind = DGRAM_DATA;
+	hdr->namelen = (uint16_t)MIN(msg.namelen, sizeof(hdr->name));
+	memcpy(&hdr->name, &name, hdr->namelen);
+	hdr->controllen = (uint16_t)MIN(msg.controllen, (size_t)DGRAM_CONTROL_MAX);
+	hdr->full_len = (uint32_t)MAX(msg.full_len, (size_t)n);
+	k->out = hdr;
+	k->out_len = sizeof(*hdr) + (size_t)n;
+	return 0;
+}
+
+static int32_t op_requeue(struct call *k)
+{
+	uint64_t cookie = k->req->arg[0] | (uint64_t)k->req->arg[1] << 32;
+	struct anchor *child = registry_find(k->h, cookie);
+
+	return child ? listen_requeue(k->a, child) : -ENOENT;
+}
+
+/* --- lingering close -------------------------------------------------------------------------- */
+
+static bool all_acknowledged(struct anchor *a)
+{
+	int queued = 0;
+
+	if (a->watch.fd < 0 || a->state != ANCHOR_CONNECTED)
+		return true;
+	if (anchor_unread(a) > 0 || a->held_in)
+		return false;
+	return sock_ioctl(a->sock, TIOCOUTQ, &queued) != 0 || queued == 0;
+}
+
+static int32_t op_linger(struct call *k)
+{
+	struct linger how = { 0 };
+	socklen_t len = sizeof(how);
+	struct linger_wait *w;
+
+	stream_read_dry(k->a);
+	if (sock_getsockopt(k->a->sock, SOL_SOCKET, SO_LINGER, &how, &len) || !how.l_onoff ||
+	    how.l_linger == 0 || all_acknowledged(k->a))
+		return 0;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return 0;
+	w->anchor = k->a;
+	w->deadline = k->h->now + (uint64_t)(unsigned int)how.l_linger * NSEC_PER_SEC;
+	control_defer(k->c, k->req, &w->reply);
+	list_add_tail(&w->list, &k->h->lingers);
+	k->a->linger_waits = true;
+	return LATER;
+}
+
+/**
+ * lingers_check() - answers the lingering closes that are through
+ * @only: an anchor that goes away: answers its own; NULL = looks at all
+ */
+void lingers_check(struct host *h, struct anchor *only)
+{
+	struct linger_wait *w, *tmp;
+
+	list_for_each_entry_safe(w, tmp, &h->lingers, list) {
+		bool done = only ? w->anchor == only : all_acknowledged(w->anchor);
+
+		if (only && !done)
+			continue;
+		if (!done && h->now < w->deadline)
+			continue;
+		list_del(&w->list);
+		control_answer(&w->reply, done ? 0 : -EWOULDBLOCK, NULL, NULL, 0);
+		free(w);
+	}
+}
+
+/** lingers_next() - when the first of them is over; UINT64_MAX = none */
+uint64_t lingers_next(const struct host *h)
+{
+	const struct linger_wait *w;
+	uint64_t at = UINT64_MAX;
+
+	list_for_each_entry(w, &h->lingers, list)
+		at = MIN(at, w->deadline);
+	return at;
+}
+
+/* --- requests about no socket ----------------------------------------------------------------- */
+
+static int32_t op_resolve(struct call *k)
+{
+	struct ctl_resolve *req = (struct ctl_resolve *)(void *)k->buf;
+	struct deferred d;
+
+	if (k->len != sizeof(*req))
+		return -EINVAL;
+	memcpy(req, k->data, sizeof(*req));
+	req->node[sizeof(req->node) - 1] = 0;
+	control_defer(k->c, k->req, &d);
+	resolver_lookup(k->h->resolver, req, &d);
+	return LATER;
+}
+
+static int32_t op_resolve_addr(struct call *k)
+{
+	_Alignas(8) struct sockaddr_storage ss;
+	struct deferred d;
+
+	if (k->len < sizeof(struct sockaddr_in) || k->len > sizeof(ss))
+		return -EINVAL;
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, k->data, k->len);
+	control_defer(k->c, k->req, &d);
+	resolver_reverse(k->h->resolver, (const struct sockaddr *)&ss, (socklen_t)k->len, &d);
+	return LATER;
+}
+
+static int32_t op_res_query(struct call *k)
+{
+	struct deferred d;
+
+	if (k->len == 0 || k->len >= sizeof(k->buf))
+		return -EINVAL;
+	memcpy(k->buf, k->data, k->len);
+	k->buf[k->len] = 0;
+	control_defer(k->c, k->req, &d);
+	resolver_query(k->h->resolver, (const char *)k->buf, (int)k->req->arg[0], (int)k->req->arg[1], &d);
+	return LATER;
+}
+
+static int32_t op_res_send(struct call *k)
+{
+	struct deferred d;
+
+	if (k->len < 12) /* a DNS header, RFC 1035 4.1.1 */
+		return -EINVAL;
+	control_defer(k->c, k->req, &d);
+	resolver_send(k->h->resolver, k->data, k->len, &d);
+	return LATER;
+}
+
+static int32_t op_stats(struct call *k)
+{
+	char *text = report_text(k->h);
+
+	if (!text)
+		return -ENOMEM;
+	control_reply(k->c, k->req, 0, NULL, text, MIN(strlen(text), (size_t)CTL_DATA_MAX));
+	free(text);
+	return LATER;
+}
+
+static void lifeline_ready(struct host *h, struct watch *w, uint32_t events)
+{
+	struct lifeline *l = container_of(w, struct lifeline, watch);
+
+	(void)events;
+	list_del(&l->list);
+	watch_close(h, w);
+	h->lifeline_count--;
+	host_bury(h, w);
+}
+
+/*
+ * Who asks for its settings is the launcher, about to become the program: the host stays for as long
+ * as that process lives, even if it uses its first socket late.
+ */
+static void add_lifeline(struct host *h, struct control *c)
+{
+	struct lifeline *l;
+	socklen_t len = sizeof(int);
+	int fd = -1;
+
+	if (h->thread)
+		return;
+	if (sys_getsockopt(c->watch.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) && c->pid > 0)
+		fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	if (fd < 0)
+		return;
+	l = calloc(1, sizeof(*l));
+	if (!l || watch_add(h, &l->watch, fd, EPOLLIN, lifeline_ready)) {
+		free(l);
+		sys_close(fd);
+		return;
+	}
+	list_add_tail(&l->list, &h->lifelines);
+	h->lifeline_count++;
+}
+
+/** lifelines_clear() - forgets them all, when the host ends */
+void lifelines_clear(struct host *h)
+{
+	while (!list_empty(&h->lifelines))
+		lifeline_ready(h, &list_first_entry(&h->lifelines, struct lifeline, list)->watch, 0);
+}
+
+static int32_t op_config(struct call *k)
+{
+	char *text = malloc(k->len + 1), *err = (char *)k->buf;
+	int ret;
+
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, k->data, k->len);
+	text[k->len] = 0;
+	err[0] = 0;
+	ret = config_compare(&k->h->cfg, text, err);
+	free(text);
+	if (ret) {
+		k->out = err;
+		k->out_len = strlen(err);
+	} else {
+		add_lifeline(k->h, k->c);
+	}
+	return ret;
+}
+
+static int32_t op_stop(struct call *k)
+{
+	if (k->c->uid != geteuid() && k->c->uid != 0)
+		return -EPERM;
+	host_log(k->h, LOG_LEVEL_INFO, "stopped by pid %d", (int)k->c->pid);
+	k->h->stopping = true;
+	return 0;
+}
+
+/* --- dispatch --------------------------------------------------------------------------------- */
+
+struct op {
+	int32_t (*serve)(struct call *k);
+	bool socket;  /* about a socket */
+	bool owner;   /* the asking process counts as the socket's owner from now on */
+};
+
+static const struct op ops[] = {
+	[CTL_BIND] = { op_bind, true, true },
+	[CTL_CONNECT] = { op_connect, true, true },
+	[CTL_LISTEN] = { op_listen, true, true },
+	[CTL_GETNAME] = { op_getname, true, false },
+	[CTL_SETSOCKOPT] = { op_setsockopt, true, false },
+	[CTL_GETSOCKOPT] = { op_getsockopt, true, false },
+	[CTL_SHUTDOWN] = { op_shutdown, true, false },
+	[CTL_IOCTL] = { op_ioctl, true, false },
+	[CTL_ERROR] = { op_error, true, false },
+	[CTL_SENDCHECK] = { op_sendcheck, true, false },
+	[CTL_RECVERR] = { op_recverr, true, false },
+	[CTL_LINGER] = { op_linger, true, false },
+	[CTL_REQUEUE] = { op_requeue, true, false },
+	[CTL_RESOLVE] = { op_resolve, false, false },
+	[CTL_RESOLVE_ADDR] = { op_resolve_addr, false, false },
+	[CTL_RES_QUERY] = { op_res_query, false, false },
+	[CTL_RES_SEND] = { op_res_send, false, false },
+	[CTL_STATS] = { op_stats, false, false },
+	[CTL_CONFIG] = { op_config, false, false },
+	[CTL_STOP] = { op_stop, false, false },
+};
+
+/* An identity that is not known may still wait at a listener. */
+static struct anchor *find_socket(struct host *h, uint64_t cookie)
+{
+	struct anchor *a = registry_find(h, cookie);
+
+	if (!a) {
+		listeners_drain(h);
+		a = registry_find(h, cookie);
+	}
+	return a && a->sock ? a : NULL;
+}
+
+/**
+ * control_serve() - does what @req asks and answers
+ * @data: of the request, req->len bytes
+ */
+void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *data)
+{
+	struct call k;
+	const struct op *op = req->op < ARRAY_SIZE(ops) ? &ops[req->op] : NULL;
+	int32_t result;
+
+	k.h = c->host;
+	k.c = c;
+	k.req = req;
+	k.data = data;
+	k.len = req->len;
+	k.a = NULL;
+	k.out = NULL;
+	k.out_len = 0;
+	memset(k.arg, 0, sizeof(k.arg));
+	if (!op || !op->serve) {
+		control_reply(c, req, -EOPNOTSUPP, NULL, NULL, 0);
+		return;
+	}
+	if (op->socket) {
+		k.a = find_socket(c->host, req->cookie);
+		if (!k.a) {
+			control_reply(c, req, -ENOENT, NULL, NULL, 0);
+			return;
+		}
+		k.a->touched = true;
+		if (op->owner)
+			sock_set_owner(k.a->sock, c->pid, c->comm);
+	}
+	result = op->serve(&k);
+	if (result != LATER)
+		control_reply(c, req, result, k.arg, k.out, k.out_len);
+}
