@@ -120,6 +120,7 @@ void netif_napi_add(struct net_device *dev, int (*poll)(struct napi_struct *, in
 void napi_schedule(struct napi_struct *napi); /* idempotent */
 /* One pass of the round: each scheduled device at most its weight, round robin. True = work left. */
 bool net_rx_action(struct net *net, int budget);
+bool net_rx_pending(const struct net *net); /* some device is scheduled */
 /* Reads and pulls the Ethernet header, sets protocol and pkt_type; -EINVAL when short. */
 int eth_type_trans(struct sk_buff *skb, struct net_device *dev);
 /* data at the network header, mac_header and protocol set. Consumes. */
