@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket() to shutdown().
+ *
+ * socket() makes an unconnected AF_UNIX socket and tells nobody: it polls OUT|HUP as a fresh TCP socket does. The
+ * first of the other calls attaches it. connect() waits, where it blocks, by polling the anchor; accept() is one
+ * recvmsg() of a record that brings the new socket's descriptor along, so that blocking, time limits, signals and
+ * who of several processes gets a connection are the kernel's doing.
+ */
+#include "shim/program/real.h"
+#include "shim/program/sock.h"
+#include "shim/program/config.h"
+#include "shim/program/fdcache.h"
+#include "shim/program/hostlink.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Linux's answer to (type, protocol) for AF_INET, and the protocol that 0 stands for. */
+static int inet_protocol(int type, int protocol)
+{
+	if (type < 0 || type > SOCK_PACKET || protocol < 0 || protocol >= 263)
+		return -EINVAL;
+	switch (type) {
+	case SOCK_STREAM:
+		return protocol == 0 || protocol == IPPROTO_TCP ? IPPROTO_TCP : -EPROTONOSUPPORT;
+	case SOCK_DGRAM:
+		if (protocol == IPPROTO_ICMP)
+			return -EACCES; /* as where net.ipv4.ping_group_range is left at its default */
+		return protocol == 0 || protocol == IPPROTO_UDP ? IPPROTO_UDP : -EPROTONOSUPPORT;
+	case SOCK_RAW:
+		return protocol > 0 && protocol < 256 ? protocol : -EPROTONOSUPPORT;
+	default:
+		return -ESOCKTNOSUPPORT;
+	}
+}
+
+static int inet_socket(int type, int flags, int protocol)
+{
+	int fd;
+
+	protocol = inet_protocol(type, protocol);
+	if (protocol < 0)
+		return (int)edge(errno, protocol);
+	fd = libc()->socket(AF_UNIX, (type == SOCK_STREAM ? (int)SOCK_STREAM : (int)SOCK_SEQPACKET) | flags, 0);
+	if (fd < 0)
+		return fd;
+	fd_register(fd,
+		    (uint32_t)protocol << FD_PROTOCOL_SHIFT | (type == SOCK_STREAM ? FD_STREAM : 0) |
+			    (type == SOCK_RAW ? FD_RAW : 0),
+		    fd_read_cookie(fd));
+	return fd;
+}
+
+/**
+ * socket() - AF_INET is ours; AF_INET6 is not there yet; all else is the kernel's
+ */
+int socket(int domain, int type, int protocol)
+{
+	const int flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
+
+	if (domain == AF_INET)
+		return inet_socket(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), flags, protocol);
+	libc();
+	if (domain == AF_INET6) {
+		shim_log(LOG_INFORM, "socket(AF_INET6): the stack has no IPv6 yet");
+		return (int)edge(errno, -EAFNOSUPPORT);
+	}
+	fd = libc()->socket(domain, type, protocol);
+	if (fd >= 0)
+		fd_set_foreign(fd);
+	return fd;
+}
+
+/**
+ * socketpair() - the kernel's, in every family
+ */
+int socketpair(int domain, int type, int protocol, int sv[2])
+{
+	int r = libc()->socketpair(domain, type, protocol, sv);
+
+	if (r == 0) {
+		fd_set_foreign(sv[0]);
+		fd_set_foreign(sv[1]);
+	}
+	return r;
+}
+
+/* Copies an address out as the kernel does: cut to the room, true length told. */
+static int give_addr(const void *from, size_t from_len, struct sockaddr *addr, socklen_t *len)
+{
+	if (!addr)
+		return 0;
+	if (!len)
+		return -EFAULT;
+	if ((int)*len < 0)
+		return -EINVAL;
+	memcpy(addr, from, *len < from_len ? *len : from_len);
+	*len = (socklen_t)from_len;
+	return 0;
+}
+
+static int do_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct ctl_call c = { .op = CTL_BIND, .data = addr, .len = sizeof(struct sockaddr_in) };
+	int r;
+
+	if (!addr)
+		return -EFAULT;
+	if (len < sizeof(struct sockaddr_in))
+		return -EINVAL;
+	r = sock_control(fd, &c);
+	if (r == 0)
+		fd_flag(fd, FD_BOUND, 0);
+	return r;
+}
+
+/**
+ * bind() - to an address of the host, or, in 127.0.0.0/8, of the kernel
+ */
+int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int saved = errno, r;
+	uint32_t w = fd_verified(fd);
+
+	if (fd_is_ours(w) && !(w & (FD_BOUND | FD_CONNECTED)) && addr_is_kernels(addr, len)) {
+		r = sock_to_kernel(fd, "bind to loopback");
+		if (r < 0)
+			return (int)edge(saved, r);
+		w = FD_FOREIGN;
+	}
+	if (!fd_is_ours(w))
+		return libc()->bind(fd, addr, len);
+	return (int)edge(saved, do_bind(fd, addr, len));
+}
+
+/**
+ * listen() - from now on the anchor carries accept records, and never polls writable
+ */
+int listen(int fd, int backlog)
+{
+	struct ctl_call c = { .op = CTL_LISTEN, .arg = { (uint32_t)backlog } };
+	int saved = errno, r;
+	uint32_t w = fd_verified(fd);
+	struct quiet q;
+
+	if (!fd_is_ours(w))
+		return libc()->listen(fd, backlog);
+	if (!(w & FD_STREAM))
+		return (int)edge(saved, -EOPNOTSUPP);
+	r = host_attach(fd);
+	if (r < 0)
+		return (int)edge(saved, r);
+	/* A handler that jumps away between the answer and the gate would leave the host waiting for it. */
+	quiet_begin(&q);
+	r = sock_control(fd, &c);
+	if (r == 0 && !(w & FD_LISTEN)) {
+		gate_up(fd);
+		fd_flag(fd, FD_LISTEN | FD_BOUND, 0);
+	}
+	quiet_end(&q);
+	return (int)edge(saved, r);
+}
+
+/* Linux takes the new descriptor before it looks for a connection, so that none is lost for want of a number. */
+static int have_number(int fd)
+{
+	long spare = SYS(fcntl, fd, F_DUPFD_CLOEXEC, 0);
+
+	if (spare < 0)
+		return (int)spare;
+	SYS(close, spare);
+	return 0;
+}
+
+/* The record came, its descriptor did not (another thread took the last number): the host queues it again. */
+static int give_back(int fd, const struct accept_record *record)
+{
+	struct ctl_call c = {
+		.op = CTL_REQUEUE,
+		.arg = { (uint32_t)record->cookie, (uint32_t)(record->cookie >> 32) },
+	};
+
+	sock_control(fd, &c);
+	return -EMFILE;
+}
+
+static int received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return fd;
+}
+
+/* No record any more: the listener was shut down, or the host is gone. */
+static int end_of_listener(int fd)
+{
+	int r = sock_error(fd, NULL);
+
+	return r == -ENETDOWN ? r : -EINVAL;
+}
+
+static int take_record(int fd, struct accept_record *record, int flags)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { record, sizeof(*record) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	ssize_t n = libc()->recvmsg(fd, &msg, (flags & SOCK_CLOEXEC) ? MSG_CMSG_CLOEXEC : 0);
+	int child;
+
+	if (n < 0)
+		return errno == ECONNRESET || errno == EPIPE ? end_of_listener(fd) : -errno;
+	if (n == 0)
+		return end_of_listener(fd);
+	child = received_fd(&msg);
+	if ((size_t)n < sizeof(*record) || record->magic != WIRESHIM_MAGIC) {
+		if (child >= 0)
+			SYS(close, child);
+		return -ECONNABORTED;
+	}
+	return child >= 0 ? child : give_back(fd, record);
+}
+
+static size_t addr_size(const struct sockaddr_in6 *addr)
+{
+	return addr->sin6_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+static int do_accept(int fd, uint32_t w, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	struct accept_record record;
+	int child, r;
+
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	if (!(w & FD_STREAM))
+		return -EOPNOTSUPP;
+	if (!(w & FD_LISTEN))
+		return -EINVAL;
+	r = have_number(fd);
+	if (r < 0)
+		return r;
+	child = take_record(fd, &record, flags);
+	if (child < 0)
+		return child;
+	if (flags & SOCK_NONBLOCK)
+		SYS(fcntl, child, F_SETFL, O_RDWR | O_NONBLOCK);
+	fd_forget(child);
+	fd_register(child,
+		    FD_STREAM | FD_ATTACHED | FD_CONNECTED | FD_BOUND | (w & FD_OTHER) |
+			    (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT,
+		    record.cookie);
+	r = give_addr(&record.peer, addr_size(&record.peer), addr, len);
+	if (r < 0) {
+		close(child);
+		return r;
+	}
+	return child;
+}
+
+/* Another process may have called listen() on its copy of the descriptor. */
+static uint32_t look_for_listener(int fd, uint32_t w)
+{
+	int yes = 0;
+	struct ctl_call c = {
+		.op = CTL_GETSOCKOPT, .arg = { SOL_SOCKET, SO_ACCEPTCONN, sizeof(yes) },
+		.reply = &yes, .room = sizeof(yes),
+	};
+
+	if ((w & (FD_STREAM | FD_ATTACHED | FD_LISTEN | FD_CONNECTED)) != (FD_STREAM | FD_ATTACHED))
+		return w;
+	if (sock_control(fd, &c) < 0 || !yes)
+		return w;
+	fd_flag(fd, FD_LISTEN, 0);
+	return w | FD_LISTEN;
+}
+
+/**
+ * accept4() - take one connection
+ */
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int saved = errno, r;
+	uint32_t w = fd_verified(fd);
+
+	if (!fd_is_ours(w)) {
+		r = libc()->accept4(fd, addr, len, flags);
+		if (r >= 0)
+			fd_set_foreign(r);
+		return r;
+	}
+	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, flags));
+}
+
+/**
+ * accept() - take one connection
+ */
+int accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	int saved = errno, r;
+	uint32_t w = fd_verified(fd);
+
+	if (!fd_is_ours(w)) {
+		r = libc()->accept(fd, addr, len);
+		if (r >= 0)
+			fd_set_foreign(r);
+		return r;
+	}
+	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, 0));
+}
+
+/* A connect that had to wait has failed: what the host did with the anchor decides whether it can be used again. */
+static int connect_failed(int fd, int err)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	gate_lift(fd);
+	fd_flag(fd, 0, FD_CONNECTED);
+	if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)))
+		fd_flag(fd, FD_DEAD, 0);
+	return err;
+}
+
+/* Blocks until the connection under way is there or has failed, a signal comes, or SO_SNDTIMEO is over. */
+static int wait_connected(int fd)
+{
+	int limit = sock_timeout_ms(fd, SO_SNDTIMEO);
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		enum ctl_state state;
+		int r = poll(&p, 1, limit);
+
+		if (r < 0)
+			return -errno;
+		if (r == 0)
+			return -EINPROGRESS;
+		r = sock_error(fd, &state);
+		if (r < 0)
+			return connect_failed(fd, r);
+		if (state != CTL_S_CONNECTING) {
+			gate_lift(fd);
+			return 0;
+		}
+	}
+}
+
+static int start_connect(int fd, struct ctl_call *c)
+{
+	struct quiet q;
+	int r;
+
+	quiet_begin(&q);
+	r = sock_control(fd, c);
+	if (r == -EINPROGRESS) {
+		gate_up(fd);
+		fd_flag(fd, FD_CONNECTED | FD_GATE | FD_BOUND, 0);
+	}
+	quiet_end(&q);
+	return r;
+}
+
+static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
+{
+	bool nonblocking = sock_is_nonblocking(fd, 0);
+	struct ctl_call c = {
+		.op = CTL_CONNECT, .flags = nonblocking ? CTL_F_NONBLOCK : 0, .data = addr, .len = len,
+	};
+	int r = 0;
+
+	if (w & FD_LISTEN)
+		return -EISCONN;
+	if (w & FD_DEAD)
+		r = sock_renew(fd);
+	if (r == 0)
+		r = host_attach(fd);
+	if (r == 0)
+		r = start_connect(fd, &c);
+	if (r == 0 && addr->sa_family == AF_UNSPEC)
+		fd_flag(fd, (w & FD_CONNECTED) ? FD_DEAD : 0, FD_CONNECTED | FD_GATE);
+	else if (r == 0)
+		fd_flag(fd, FD_CONNECTED | FD_BOUND, 0);
+	if (r == 0 && (w & FD_GATE))
+		gate_lift(fd);
+	if ((r == -EINPROGRESS || (r == -EALREADY && (w & FD_GATE))) && !nonblocking)
+		return wait_connected(fd);
+	return r;
+}
+
+static int dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct ctl_call c = { .op = CTL_CONNECT, .data = addr, .len = len };
+	int r = sock_control(fd, &c);
+
+	if (r == 0 && addr->sa_family == AF_UNSPEC)
+		fd_flag(fd, 0, FD_CONNECTED);
+	else if (r == 0)
+		fd_flag(fd, FD_CONNECTED | FD_BOUND, 0);
+	return r;
+}
+
+static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
+{
+	if (!addr)
+		return -EFAULT;
+	if (len < sizeof(addr->sa_family))
+		return -EINVAL;
+	if (addr->sa_family != AF_UNSPEC && len < sizeof(struct sockaddr_in))
+		return -EINVAL;
+	if (addr->sa_family != AF_UNSPEC && addr->sa_family != AF_INET)
+		return -EAFNOSUPPORT;
+	if (addr->sa_family == AF_INET)
+		len = sizeof(struct sockaddr_in);
+	else if (len > sizeof(struct sockaddr_in6))
+		len = sizeof(struct sockaddr_in6);
+	return (w & FD_STREAM) ? stream_connect(fd, w, addr, len) : dgram_connect(fd, addr, len);
+}
+
+/**
+ * connect() - through the host, or, to 127.0.0.0/8, through the kernel
+ */
+int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int saved = errno, r;
+	uint32_t w = fd_verified(fd);
+
+	if (fd_is_ours(w) && !(w & (FD_CONNECTED | FD_LISTEN | FD_USED)) && addr_is_kernels(addr, len)) {
+		r = sock_to_kernel(fd, "connect to loopback");
+		if (r < 0)
+			return (int)edge(saved, r);
+		w = FD_FOREIGN;
+	}
+	if (!fd_is_ours(w))
+		return libc()->connect(fd, addr, len);
+	return (int)edge(saved, do_connect(fd, w, addr, len));
+}
+
+/* The name that libc exports besides. */
+int __connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return connect(fd, addr, len);
+}
+
+static int ask_name(int fd, uint32_t peer, struct sockaddr *addr, socklen_t *len)
+{
+	struct sockaddr_in6 name = { .sin6_family = AF_INET };
+	struct ctl_call c = { .op = CTL_GETNAME, .arg = { peer }, .reply = &name, .room = sizeof(name) };
+	int r;
+
+	if (!addr || !len)
+		return -EFAULT;
+	r = sock_control(fd, &c);
+	if (r < 0)
+		return r;
+	return give_addr(&name, c.got, addr, len);
+}
+
+/**
+ * getsockname() - a fresh socket has none and need not ask for it
+ */
+int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	static const struct sockaddr_in none = { .sin_family = AF_INET };
+	int saved = errno;
+	uint32_t w = fd_verified(fd);
+
+	if (!fd_is_ours(w))
+		return libc()->getsockname(fd, addr, len);
+	if (!(w & FD_ATTACHED))
+		return (int)edge(saved, addr ? give_addr(&none, sizeof(none), addr, len) : -EFAULT);
+	return (int)edge(saved, ask_name(fd, 0, addr, len));
+}
+
+/**
+ * getpeername() - programs ask it to learn whether a connect has come through, so a gate is looked at
+ */
+int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	int saved = errno;
+	uint32_t w = fd_verified(fd);
+
+	if (!fd_is_ours(w))
+		return libc()->getpeername(fd, addr, len);
+	if (!(w & FD_ATTACHED))
+		return (int)edge(saved, -ENOTCONN);
+	if (w & FD_GATE) {
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+		if (poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
+			gate_lift(fd);
+	}
+	return (int)edge(saved, ask_name(fd, 1, addr, len));
+}
+
+static int shutdown_by_host(int fd, int how)
+{
+	struct ctl_call c = { .op = CTL_SHUTDOWN, .arg = { (uint32_t)how } };
+
+	return sock_control(fd, &c);
+}
+
+static int shutdown_listener(int fd, int how)
+{
+	if (how == SHUT_WR)
+		return 0;
+	fd_flag(fd, FD_DEAD, FD_LISTEN);
+	return (int)SYS(shutdown, fd, SHUT_RDWR);
+}
+
+/*
+ * Sending ends natively, behind the data written so far. Receiving ends at the host: the anchor would drop what the
+ * peer still sends, which Linux delivers; only when both end is the anchor shut, which wakes a blocked reader.
+ */
+static int stream_shutdown(int fd, uint32_t w, int how)
+{
+	int r = 0;
+
+	if (w & FD_LISTEN)
+		return shutdown_listener(fd, how);
+	if (!(w & FD_CONNECTED) && !sock_peer_known(fd))
+		return -ENOTCONN;
+	if ((w & FD_GATE) && gate_pass(fd, false) < 0)
+		return shutdown_by_host(fd, how);
+	if (how != SHUT_WR)
+		r = shutdown_by_host(fd, SHUT_RD);
+	if (r < 0)
+		return r;
+	if (how != SHUT_RD)
+		r = (int)SYS(shutdown, fd, how);
+	if (how == SHUT_RD)
+		fd_flag(fd, FD_RDSHUT, 0);
+	return r;
+}
+
+/**
+ * shutdown() - see stream_shutdown(); datagram anchors are never shut down
+ */
+int shutdown(int fd, int how)
+{
+	int saved = errno, r;
+	uint32_t w = fd_verified(fd);
+
+	if (!fd_is_ours(w))
+		return libc()->shutdown(fd, how);
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return (int)edge(saved, -EINVAL);
+	if (!(w & FD_ATTACHED))
+		return (int)edge(saved, -ENOTCONN);
+	if (w & FD_STREAM)
+		return (int)edge(saved, stream_shutdown(fd, w, how));
+	r = shutdown_by_host(fd, how);
+	if (r == 0)
+		fd_flag(fd, (how != SHUT_WR ? FD_RDSHUT : 0U) | (how != SHUT_RD ? FD_WRSHUT : 0U), 0);
+	return (int)edge(saved, r);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Datagrams and raw packets: struct dgram_hdr goes in front of each message, both ways, and carries address,
+ * ancillary data and the asynchronous errors (DGRAM_ERROR) that Linux reports on the next call.
+ *
+ * A send that Linux would refuse at once (no route, no permission to broadcast) must fail in the call. The host is
+ * asked before the first datagram to each destination; who passed is remembered in a small table of fingerprints.
+ */
+#include "shim/program/real.h"
+#include "shim/program/dgram.h"
+#include "shim/program/fdcache.h"
+#include "shim/program/hostlink.h"
+#include "shim/program/sock.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+enum {
+	IOV_USUAL = 16,
+	IOV_MOST = 1024, /* UIO_MAXIOV */
+	UDP_PAYLOAD_MAX = 65507,
+	CHECKED_SLOTS = 1024,
+	ERRQUEUE_PAYLOAD = 2048,
+	HOST_FLAGS = MSG_DONTROUTE | MSG_CONFIRM | MSG_MORE | MSG_OOB,
+};
+
+static _Atomic uint64_t checked[CHECKED_SLOTS];
+
+static uint64_t fingerprint(uint64_t cookie, const struct sockaddr_in *to)
+{
+	uint64_t x = cookie * 0x9e3779b97f4a7c15u;
+
+	x ^= (uint64_t)to->sin_addr.s_addr << 16 | to->sin_port;
+	x *= 0xbf58476d1ce4e5b9u;
+	x ^= x >> 31;
+	x *= 0x94d049bb133111ebu;
+	return (x ^ x >> 29) | 1;
+}
+
+/* Would a send to this destination fail at once? Asked once per socket and destination. */
+static int check_destination(int fd, const struct sockaddr_in *to)
+{
+	uint64_t print = fingerprint(fd_cookie(fd), to);
+	struct ctl_call c = { .op = CTL_SENDCHECK, .data = to, .len = sizeof(*to) };
+	int r;
+
+	if (atomic_load_explicit(&checked[print % CHECKED_SLOTS], memory_order_relaxed) == print)
+		return 0;
+	r = sock_control(fd, &c);
+	if (r >= 0)
+		atomic_store_explicit(&checked[print % CHECKED_SLOTS], print, memory_order_relaxed);
+	return r < 0 ? r : 0;
+}
+
+/* Fills in where the datagram goes. Errors as udp_sendmsg() and raw_sendmsg() give them. */
+static int address(int fd, uint32_t w, const struct msghdr *m, struct dgram_hdr *h)
+{
+	struct sockaddr_in to;
+
+	if (!m->msg_name) {
+		if ((w & FD_CONNECTED) || sock_peer_known(fd))
+			return 0;
+		return -EDESTADDRREQ;
+	}
+	if (m->msg_namelen < sizeof(to))
+		return -EINVAL;
+	memcpy(&to, m->msg_name, sizeof(to));
+	if (to.sin_family == AF_UNSPEC && !(w & FD_RAW))
+		to.sin_family = AF_INET;
+	if (to.sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	if (!to.sin_port && !(w & FD_RAW))
+		return -EINVAL;
+	memcpy(&h->name, &to, sizeof(to));
+	h->namelen = sizeof(to);
+	return check_destination(fd, &to);
+}
+
+/* An error that came back for an earlier datagram is the result of the next call, as Linux has it; 0: there is none. */
+static int pending_error(int fd)
+{
+	struct dgram_hdr h;
+	struct iovec iov = { &h, sizeof(h) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	long n = SYS(recvmsg, fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < (long)sizeof(h) || h.magic != WIRESHIM_MAGIC || h.kind != DGRAM_ERROR)
+		return 0;
+	SYS(recvmsg, fd, &msg, MSG_DONTWAIT);
+	return -h.err;
+}
+
+static int host_gone(int err)
+{
+	switch (err) {
+	case EPIPE:
+	case ECONNRESET:
+	case ENOTCONN:
+	case ECONNREFUSED:
+		return -ENETDOWN;
+	default:
+		return -err;
+	}
+}
+
+static ssize_t send_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags, struct iovec *iov)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1 };
+	ssize_t n;
+
+	iov[0] = (struct iovec){ h, sizeof(*h) };
+	if (m->msg_iovlen)
+		memcpy(iov + 1, m->msg_iov, m->msg_iovlen * sizeof(*iov));
+	n = libc()->sendmsg(fd, &msg, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
+	if (n < 0)
+		return host_gone(errno);
+	return n < (ssize_t)sizeof(*h) ? -EIO : n - (ssize_t)sizeof(*h);
+}
+
+/* The large vector in a frame of its own, so that the usual one keeps to a small stack. */
+__attribute__((noinline)) static ssize_t send_many(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags)
+{
+	struct iovec iov[IOV_MOST + 1];
+
+	return send_on(fd, h, m, flags, iov);
+}
+
+/**
+ * dgram_send() - one datagram
+ * @fd:    socket of ours, its cookie compared by the caller
+ * @w:     its word
+ * @m:     as for sendmsg()
+ * @flags: MSG_*
+ *
+ * Return: payload bytes, or -errno
+ */
+ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
+{
+	struct dgram_hdr h = { .magic = WIRESHIM_MAGIC, .kind = DGRAM_DATA, .flags = (uint32_t)(flags & HOST_FLAGS) };
+	struct iovec iov[IOV_USUAL + 1];
+	size_t total = 0;
+	int r;
+
+	if ((flags & MSG_OOB))
+		return -EOPNOTSUPP;
+	if (m->msg_iovlen > IOV_MOST)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		total += m->msg_iov[i].iov_len;
+	if (total > ((w & FD_RAW) ? (size_t)DGRAM_PAYLOAD_MAX : (size_t)UDP_PAYLOAD_MAX))
+		return -EMSGSIZE;
+	if (w & FD_WRSHUT)
+		return -EPIPE;
+	r = host_attach(fd);
+	if (r == 0)
+		r = address(fd, w, m, &h);
+	if (r == 0)
+		r = pending_error(fd);
+	if (r < 0)
+		return r;
+	h.full_len = (uint32_t)total;
+	if (m->msg_control && m->msg_controllen) {
+		if (m->msg_controllen > sizeof(h.control))
+			return -ENOBUFS;
+		memcpy(h.control, m->msg_control, m->msg_controllen);
+		h.controllen = (uint16_t)m->msg_controllen;
+	}
+	if (!(w & FD_USED))
+		fd_flag(fd, FD_USED, 0);
+	if (m->msg_iovlen > IOV_USUAL)
+		return send_many(fd, &h, m, flags);
+	return send_on(fd, &h, m, flags, iov);
+}
+
+/* Address and ancillary data go out as the kernel gives them. */
+static void give_header(const struct dgram_hdr *h, struct msghdr *m)
+{
+	size_t len = h->controllen;
+
+	if (m->msg_name) {
+		memcpy(m->msg_name, &h->name, h->namelen < m->msg_namelen ? h->namelen : m->msg_namelen);
+		m->msg_namelen = h->namelen;
+	}
+	if (len && m->msg_control) {
+		if (len > m->msg_controllen) {
+			len = m->msg_controllen;
+			m->msg_flags |= MSG_CTRUNC;
+		}
+		memcpy(m->msg_control, h->control, len);
+	} else if (len) {
+		len = 0;
+		m->msg_flags |= MSG_CTRUNC;
+	}
+	m->msg_controllen = len;
+}
+
+static ssize_t deliver(const struct dgram_hdr *h, struct msghdr *m, size_t payload, int flags)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		room += m->msg_iov[i].iov_len;
+	m->msg_flags = (flags & MSG_CMSG_CLOEXEC) | (flags & MSG_ERRQUEUE);
+	if (payload > room)
+		m->msg_flags |= MSG_TRUNC;
+	give_header(h, m);
+	return (ssize_t)(payload > room && !(flags & MSG_TRUNC) ? room : payload);
+}
+
+static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
+{
+	struct {
+		struct dgram_hdr h;
+		char payload[ERRQUEUE_PAYLOAD];
+	} q;
+	struct ctl_call c = { .op = CTL_RECVERR, .reply = &q, .room = sizeof(q) };
+	size_t done = 0, left;
+	int r = sock_control(fd, &c);
+
+	if (r < 0)
+		return r;
+	if (c.got < sizeof(q.h) || q.h.magic != WIRESHIM_MAGIC)
+		return -EAGAIN;
+	left = c.got - sizeof(q.h);
+	for (size_t i = 0; i < m->msg_iovlen && done < left; i++) {
+		size_t n = m->msg_iov[i].iov_len < left - done ? m->msg_iov[i].iov_len : left - done;
+
+		memcpy(m->msg_iov[i].iov_base, q.payload + done, n);
+		done += n;
+	}
+	return deliver(&q.h, m, left, flags);
+}
+
+/* One message off the anchor, header first. -EAGAIN, -EINTR and the like natively. */
+static ssize_t recv_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags, struct iovec *iov)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1 };
+	ssize_t n;
+
+	iov[0] = (struct iovec){ h, sizeof(*h) };
+	if (m->msg_iovlen)
+		memcpy(iov + 1, m->msg_iov, m->msg_iovlen * sizeof(*iov));
+	n = libc()->recvmsg(fd, &msg, (flags & (MSG_PEEK | MSG_DONTWAIT)) | MSG_TRUNC);
+	if (n < 0)
+		return host_gone(errno);
+	return n;
+}
+
+__attribute__((noinline)) static ssize_t recv_many(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags)
+{
+	struct iovec iov[IOV_MOST + 1];
+
+	return recv_on(fd, h, m, flags, iov);
+}
+
+/**
+ * dgram_recv() - one datagram
+ * @fd:    socket of ours, its cookie compared by the caller
+ * @w:     its word
+ * @m:     as for recvmsg(); name, control and flags are filled in
+ * @flags: MSG_*
+ *
+ * Return: payload bytes, or -errno; the error of an earlier datagram where one came back
+ */
+ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
+{
+	struct iovec iov[IOV_USUAL + 1];
+	struct dgram_hdr h;
+	ssize_t n;
+	int r = host_attach(fd);
+
+	if (r < 0)
+		return r;
+	if (m->msg_iovlen > IOV_MOST)
+		return -EMSGSIZE;
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (flags & MSG_ERRQUEUE)
+		return recv_error_queue(fd, m, flags);
+	if (w & FD_RDSHUT)
+		flags |= MSG_DONTWAIT;
+	for (;;) {
+		n = m->msg_iovlen > IOV_USUAL ? recv_many(fd, &h, m, flags) : recv_on(fd, &h, m, flags, iov);
+		if (n < 0)
+			return n == -EAGAIN && (w & FD_RDSHUT) ? 0 : n;
+		if (n == 0)
+			return -ENETDOWN; /* a datagram has at least its header: the host is gone */
+		if ((flags & MSG_PEEK) && (n < (ssize_t)sizeof(h) || h.kind != DGRAM_DATA))
+			SYS(recvfrom, fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+		if (n < (ssize_t)sizeof(h) || h.magic != WIRESHIM_MAGIC)
+			continue;
+		if (h.kind == DGRAM_ERROR)
+			return -h.err;
+		if (h.controllen > sizeof(h.control) || h.namelen > sizeof(h.name))
+			continue;
+		return deliver(&h, m, (size_t)n - sizeof(h), flags);
+	}
+}
+
+/**
+ * dgram_next_size() - FIONREAD: payload bytes of the next datagram, 0 when there is none
+ */
+ssize_t dgram_next_size(int fd)
+{
+	struct dgram_hdr h;
+	struct iovec iov = { &h, sizeof(h) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	long n = SYS(recvmsg, fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < (long)sizeof(h) || h.kind != DGRAM_DATA)
+		return 0;
+	return (ssize_t)((size_t)n - sizeof(h));
+}

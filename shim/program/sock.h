@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What several calls on a socket of ours have in common. */
+#ifndef SHIM_PROGRAM_SOCK_H
+#define SHIM_PROGRAM_SOCK_H
+
+#include "shim/program/control.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+int sock_control(int fd, struct ctl_call *c);
+int sock_error(int fd, enum ctl_state *state);
+bool sock_peer_known(int fd);
+bool sock_is_nonblocking(int fd, int flags);
+int sock_timeout_ms(int fd, int option);
+
+void gate_up(int fd);
+void gate_lift(int fd);
+int gate_pass(int fd, bool wait);
+
+/* handover.c */
+bool addr_is_kernels(const struct sockaddr *addr, socklen_t len);
+int sock_to_kernel(int fd, const char *reason);
+int sock_renew(int fd);
+
+/* call_poll.c */
+void epoll_add_again(int fd, uint64_t old_cookie);
+void epoll_fork_child(void);
+
+#endif
