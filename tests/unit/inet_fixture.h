@@ -8,6 +8,7 @@
 #define TESTS_UNIT_INET_FIXTURE_H
 
 #include "netif/netif.h"
+#include "stack/core/checksum.h"
 #include "stack/core/neighbour.h"
 #include "stack/core/sock.h"
 #include "stack/inet/arp.h"
