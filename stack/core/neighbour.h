@@ -62,8 +62,9 @@ void neigh_update(struct neighbour *neigh, const uint8_t *lladdr, enum nud_state
 void neigh_confirm(struct neighbour *neigh);
 /*
  * The last step of every packet: resolves @nexthop on @dev, pushes the link header, hands to
- * dev_queue_xmit(); or queues and asks. Consumes. 0 or negative errno (-EHOSTUNREACH when the
- * neighbour has failed just now, -ENOBUFS). Broadcast and multicast next hops and loopback are
+ * dev_queue_xmit(); or queues and asks. Consumes. 0 when sent or waiting, or negative errno (-ENOBUFS:
+ * the table is full; else as dev_queue_xmit()). That nobody answers is told later, through
+ * ops->error_report(). Broadcast (255.255.255.255 stands for all of them), multicast and loopback are
  * mapped without a table entry.
  */
 int neigh_output(struct net *net, struct net_device *dev, const struct inet_addr *nexthop,

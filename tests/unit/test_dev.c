@@ -157,6 +157,8 @@ TEST(test_xmit_busy_driver_keeps_order)
 	CHECK_EQ(dev_queue_xmit(make_frame(dev, 'c', 50)), 0);
 	CHECK_STR(sent_marks(dev), "a");
 	CHECK_EQ(dev->txq.qlen, 2);
+	netif_wake_queue(dev); /* too early: busy again */
+	CHECK_EQ(dev->txq.qlen, 2);
 	fake_dev_priv(dev)->accept = 10;
 	CHECK_EQ(dev_queue_xmit(make_frame(dev, 'd', 50)), 0); /* still stopped */
 	CHECK_STR(sent_marks(dev), "");

@@ -12,8 +12,9 @@ static const uint8_t mac_a[6] = { 2, 0, 0, 0, 0, 0xa }, mac_b[6] = { 2, 0, 0, 0,
 static struct {
 	unsigned int multicast, unicast, failures;
 	bool had_packet;
-	ktime_t at[16]; /* of each solicitation */
+	ktime_t at[32]; /* of each solicitation */
 	struct inet_addr retry; /* a failed packet is answered by one to here; AF_UNSPEC = not */
+	int retry_result;       /* of the last such */
 } asked;
 
 static void solicit(struct neighbour *neigh, struct sk_buff *first)
@@ -47,7 +48,7 @@ static void error_report(struct neighbour *neigh, struct sk_buff *skb)
 	asked.failures++;
 	skb_drop(skb, SKB_DROP_NEIGH_FAILED);
 	if (asked.retry.family)
-		CHECK_EQ(neigh_output(net, neigh->dev, &asked.retry, packet(net, 'r', 20)), 0);
+		asked.retry_result = neigh_output(net, neigh->dev, &asked.retry, packet(net, 'r', 20));
 }
 
 static const struct neigh_ops ops = { solicit, error_report, ETH_P_IP };
@@ -199,6 +200,7 @@ TEST(test_neigh_sender_may_send_again_when_told_of_the_failure)
 	send_mark(&h, 'b');
 	fake_advance_ms(h.net, 3000);
 	CHECK_EQ(asked.failures, 2);
+	CHECK_EQ(asked.retry_result, 0);
 	CHECK_EQ(entry(&h)->nud_state, NUD_INCOMPLETE);
 	CHECK_EQ(entry(&h)->queue.qlen, 2);
 	answer(&h, mac_a);
@@ -418,6 +420,24 @@ TEST(test_neigh_full_table_evicts_the_unused_else_refuses)
 	h.peer = ip(28); /* all eight are being resolved */
 	CHECK_EQ(send_mark(&h, 'a'), -ENOBUFS);
 	CHECK_EQ(h.net->drops[SKB_DROP_NEIGH_TABLE_FULL], 1);
+	fake_net_destroy(h.net);
+}
+
+/* The entry whose failure is being reported must not be evicted under the reporter's hands. */
+TEST(test_neigh_full_table_keeps_the_entry_that_fails_just_now)
+{
+	struct host h = setup();
+	uint8_t last;
+
+	asked.retry = ip(99);
+	for (last = 2; last < 10; last++) {
+		h.peer = ip(last);
+		send_mark(&h, 'a');
+		fake_advance_ms(h.net, last == 2 ? 1 : 0);
+	}
+	fake_advance_ms(h.net, 2999);
+	CHECK_EQ(asked.failures, 1);
+	CHECK_EQ(asked.retry_result, -ENOBUFS);
 	fake_net_destroy(h.net);
 }
 
