@@ -24,13 +24,29 @@ static uint32_t fold64(uint64_t sum)
 	return (uint32_t)sum;
 }
 
-/* The last 0 to 7 bytes, as if zeros followed: the sum does not change by them (RFC 1071 4.1). */
+/* The last 0 to 7 bytes; an odd one is followed by a zero (RFC 1071 4.1). */
 static uint64_t sum_rest(const uint8_t *p, size_t len)
 {
-	uint64_t v = 0;
+	uint64_t sum = 0;
+	uint16_t half = 0;
+	uint32_t word;
 
-	memcpy(&v, p, len);
-	return (v & UINT32_MAX) + (v >> 32);
+	if (len & 4) {
+		memcpy(&word, p, 4);
+		sum += word;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&half, p, 2);
+		sum += half;
+		p += 2;
+	}
+	if (len & 1) {
+		half = 0;
+		memcpy(&half, p, 1);
+		sum += half;
+	}
+	return sum;
 }
 
 /**
