@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The command and its verbs, a file a verb. */
+#ifndef TOOLS_WIRESHIM_H
+#define TOOLS_WIRESHIM_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "shim/host/config.h"
+#include "shim/protocol.h"
+
+enum { EXIT_USAGE = 2, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
+
+/* --- verbs; argv[0] is the verb's name; each returns the exit status --- */
+int verb_run(int argc, char **argv);
+int verb_attach(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_demo(int argc, char **argv);
+
+/* --- wireshim.c --- */
+/* "wireshim: ..." on standard error; returns EXIT_USAGE. */
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- options.c --- */
+/* Options of the command line over those of the environment; *first = index of what follows them. */
+int options_parse(int argc, char **argv, struct host_config *cfg, int *first);
+/* Puts the settings into the environment, for the host and for bare preloading. */
+int options_export(const struct host_config *cfg);
+void options_help(void);
+
+/* --- client.c: a control connection of ours --- */
+struct client {
+	int fd;
+	uint32_t seq;
+	char key[CONFIG_KEY_SIZE];
+	struct ctl_hello_reply hello;
+};
+
+/* 0; -ECONNREFUSED: nobody is there; -EPROTO: another version; -EACCES: not for us; -EAGAIN: it just ended. */
+int client_dial(struct client *c, const char *key);
+/* Result of the request, or -EPIPE; data of the answer into @reply, zero-terminated, *got bytes. */
+int client_call(struct client *c, uint16_t op, const void *data, size_t len, char *reply, size_t room,
+		size_t *got);
+void client_close(struct client *c);
+/* Calls @fn for the key of each host of this network namespace; stops when it returns non-zero. */
+int client_each(int (*fn)(const char *key, void *arg), void *arg);
+
+/* --- launch.c --- */
+/* Connects to the host of @cfg, starting it when none runs. 0, or EXIT_USAGE after one line. */
+int launch_host(const struct host_config *cfg, struct client *c);
+
+/* --- program.c: what is to be run --- */
+/* Finds it as execvp() does; 0 or an exit status after one line. */
+int program_find(const char *name, char *path, size_t size);
+/* Refuses what cannot be preloaded: static, set-user-id, with capabilities. */
+int program_check(const char *path);
+
+#endif
