@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "stack/core/skbuff.h"
+#include "stack/core/trace.h"
 #include "tests/unit/check.h"
 #include "tests/unit/pkt.h"
 
@@ -99,6 +100,75 @@ TEST(test_print_cut_packets_in_small_room)
 	frame_print(frame, 36, ARPHRD_ETHER, text, sizeof(text));
 	CHECK_STR(text, "10.0.0.2 > 10.0.0.1: ip [bad length 63, header 20, of 22]");
 	free(frame);
+}
+
+/* Frames with random bytes changed: whatever they claim, nothing outside them is read. */
+TEST(test_print_mutated_frames)
+{
+	struct net *net = fake_net_create(NULL);
+	struct pkt p = pkt_tcp(PEER, 4000, ME, 80, TH_SYN | TH_ACK, 7, 8);
+	struct pkt q = pkt_icmp(PEER, ME, 3, 4, 1400, "\x45\0\0\x1c\0\0\0\0\x40\x06", 10);
+	uint8_t *frame = malloc(PKT_MAX), *exact;
+	char text[120];
+	size_t len;
+	int i, k;
+
+	p.mss = 1460;
+	p.sacks = 2;
+	for (i = 0; i < 20000; i++) {
+		len = pkt_build(i & 1 ? &p : &q, frame);
+		for (k = 0; k < 3; k++)
+			frame[random_below(&net->random, (uint32_t)len)] =
+				(uint8_t)random_u32(&net->random);
+		exact = malloc(len);
+		memcpy(exact, frame, len);
+		frame_print(exact, len, ARPHRD_ETHER, text, sizeof(text));
+		CHECK_LT(strlen(text), sizeof(text));
+		CHECK_GT(strlen(text), 0);
+		free(exact);
+	}
+	free(frame);
+	fake_net_destroy(net);
+}
+
+static char traced[600];
+
+static void add_line(void *arg, ktime_t now, enum trace_kind kind, const char *text)
+{
+	(void)arg;
+	(void)now;
+	(void)kind;
+	strncat(traced, text, sizeof(traced) - strlen(traced) - 2);
+	strcat(traced, "\n");
+}
+
+TEST(test_print_in_traces_of_a_device)
+{
+	struct trace trace = { .kinds = TRACE_ALL, .line = add_line, .packet = skb_print };
+	struct net *net = fake_net_create(NULL);
+	struct net_device *dev = fake_dev_create(net, "eth0", 1);
+	struct pkt p = pkt_udp(PEER, 53, ME, 4000, "abc", 3);
+	struct sk_buff *skb = alloc_skb(net, 100);
+
+	traced[0] = '\0';
+	net->trace = &trace;
+	pkt_inject(dev, &p);
+	skb_reserve(skb, 20);
+	memcpy(skb_put(skb, 20), "\x45\0\0\x14\0\0\0\0\x40\x63\0\0\x0a\0\0\1\x0a\0\0\2", 20);
+	skb->dev = dev;
+	skb_reset_network_header(skb);
+	CHECK_EQ(dev_hard_header(skb, dev, ETH_P_IP, NULL, NULL), 0);
+	CHECK_EQ(dev_queue_xmit(skb), 0);
+	netif_carrier_set(dev, false);
+	dev_close(dev);
+	net->trace = NULL;
+	CHECK_STR(traced, "in: eth0: 10.0.0.2.53 > 10.0.0.1.4000: udp (3)\n"
+			  "drop: eth0: 10.0.0.2.53 > 10.0.0.1.4000: udp (3): no handler for the "
+			  "EtherType\n"
+			  "out: eth0: 10.0.0.1 > 10.0.0.2: proto 99 (0)\n"
+			  "state: eth0: link down\n"
+			  "state: eth0: down\n");
+	fake_net_destroy(net);
 }
 
 TEST(test_print_skb_before_and_after_its_headers)
