@@ -615,7 +615,7 @@ TEST(test_ancillary_data_sent)
 {
 	struct host h = sock_host_up();
 	struct socket *s = udp_socket(&h);
-	struct { struct cmsghdr hdr; int v; int pad; } ttl = { { CMSG_LEN(4), SOL_IP, IP_TTL }, 9, 0 };
+	struct { size_t len; int level, type, v, pad; } ttl = { CMSG_LEN(4), SOL_IP, IP_TTL, 9, 0 };
 	struct sockaddr_in sin = sin4(PEER, 9);
 	struct sockaddr_storage ss;
 	struct iovec iov = { (void *)(uintptr_t)"x", 1 };
@@ -631,12 +631,12 @@ TEST(test_ancillary_data_sent)
 	ttl.v = 0;
 	CHECK_EQ(sock_sendmsg(s, &msg), -EINVAL);
 	ttl.v = 9;
-	ttl.hdr.cmsg_len = 1000; /* beyond the buffer */
+	ttl.len = 1000; /* beyond the buffer */
 	CHECK_EQ(sock_sendmsg(s, &msg), -EINVAL);
-	ttl.hdr.cmsg_len = 3;
+	ttl.len = 3;
 	CHECK_EQ(sock_sendmsg(s, &msg), -EINVAL);
-	ttl.hdr.cmsg_len = CMSG_LEN(4);
-	ttl.hdr.cmsg_type = 77;
+	ttl.len = CMSG_LEN(4);
+	ttl.type = 77;
 	CHECK_EQ(sock_sendmsg(s, &msg), -EINVAL);
 	pkt_expect_none(h.eth);
 	sock_release(s);
