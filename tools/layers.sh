@@ -36,8 +36,8 @@ rule() {
 }
 
 rule shim/program 'shim/protocol\.h|shim/program/.*' 'shim/program sees shim/protocol.h only'
-rule shim/host 'shim/(protocol\.h|host/.*)|stack/stack\.h|stack/core/(socket|types|list)\.h|netif/(netif|sys)\.h' \
-	'shim/host sees shim/protocol.h, stack/stack.h, stack/core/socket.h, netif/netif.h, netif/sys.h'
+rule shim/host 'shim/(protocol\.h|host/.*)|stack/stack\.h|stack/core/(socket|types|list)\.h|stack/inet/(devinet|route|arp)\.h|netif/(netif|sys)\.h' \
+	'shim/host sees shim/protocol.h, stack/stack.h, stack/core/socket.h, the configuration of stack/inet, netif'
 rule stack/core 'stack/core/.*' 'stack/core goes up by ops tables only'
 rule stack/inet 'stack/(core|inet)/.*' 'stack/inet sees stack/core'
 rule stack/tcp 'stack/(core|tcp)/.*|stack/inet/(af_inet|inet_[a-z]+|ip[a-z_]*|route|icmp)\.h' \
