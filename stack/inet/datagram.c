@@ -310,6 +310,8 @@ static void set_header_fields(const struct inet_sock *inet, const struct ip_cmsg
 		s->opts.ttl = inet->mc_ttl;
 	else
 		s->opts.ttl = inet->uc_ttl < 0 ? 0 : (uint8_t)inet->uc_ttl;
+	s->opts.mc_loop = inet->mc_loop;
+	s->opts.mc_host_only = s->opts.ttl == 0; /* RFC 1112 6.1: never leaves the host */
 }
 
 static int find_way(struct inet_sock *inet, const struct stack_msg *msg, const struct ip_cmsg_send *over,
@@ -465,10 +467,6 @@ int datagram_xmit(struct sock *sk, struct sk_buff *skb, const struct dgram_send 
 {
 	int err;
 
-	if (s->dst.type == RTN_T_MULTICAST && s->opts.ttl == 0) {
-		skb_consume(skb); /* RFC 1112 6.1: never leaves the host */
-		return 0;
-	}
 	err = ip_queue_xmit(sk->net, skb, &s->dst, &s->opts);
 	if (err == -ENOBUFS && !inet_sk(sk)->recverr) {
 		if (sk->protocol == IPPROTO_UDP)

@@ -378,8 +378,10 @@ static void device_event(struct notifier_block *nb, unsigned long event, void *d
 	struct in_ifaddr *ifa;
 
 	(void)nb;
-	if (event == NETDEV_UNREGISTER)
+	if (event == NETDEV_UNREGISTER) {
+		ip_loop_purge(dev->net); /* its packets may point at the device */
 		forget_device(dev);
+	}
 	if (event != NETDEV_UP && event != NETDEV_DOWN && event != NETDEV_CHANGE)
 		return;
 	for (ifa = inet_ifa_next(dev, NULL); ifa; ifa = inet_ifa_next(dev, ifa))

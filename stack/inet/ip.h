@@ -47,6 +47,8 @@ struct ip_send_opts {
 	uint8_t ttl;      /* 0 = default (1 for multicast) */
 	bool df;          /* set DF */
 	bool no_frag;     /* -EMSGSIZE rather than fragment */
+	bool mc_loop;     /* a multicast is heard by our own sockets too, as a broadcast always is */
+	bool mc_host_only; /* a multicast with ttl 0: not sent at all, only looped */
 	const uint8_t *options; /* IP options, padded to 4 bytes; NULL = none */
 	uint8_t options_len;
 };
@@ -108,9 +110,17 @@ struct netns_inet {
 	/* Echo replies, data at the ICMP header; and errors about echo requests of ours. */
 	void (*ping_rcv)(struct sk_buff *skb);
 	void (*ping_err)(struct sk_buff *skb, uint8_t icmp_type, uint8_t icmp_code, uint32_t info);
+	/* Copies of our own broadcasts and multicasts, on their way back in (ip_output.c). */
+	struct sk_buff_head loop_queue;
+	struct timer_list loop_timer;
 	uint64_t id_key[2];
 	uint16_t ids[IP_ID_BUCKETS];
 };
+
+/* Part of inet_pernet_ops: the queue above. */
+void ip_loop_init(struct net *net);
+void ip_loop_exit(struct net *net);
+void ip_loop_purge(struct net *net);
 
 /* Fills ip_cb() from the IP header at skb->network_header, which has been checked. */
 void ip_fill_cb(struct sk_buff *skb);

@@ -72,7 +72,7 @@ static enum skb_drop_reason check_source(struct sk_buff *skb)
 	const struct ip_skb_cb *cb = ip_cb(skb);
 	const struct inet_addr saddr = inet_addr_v4(cb->saddr);
 
-	if (skb->dev->flags & IFF_LOOPBACK)
+	if (skb->dev->flags & IFF_LOOPBACK || skb->pkt_type == PACKET_LOOPBACK)
 		return ipv4_is_multicast(cb->saddr) || ipv4_is_lbcast(cb->saddr) ? SKB_DROP_IP_BAD_SOURCE
 										 : SKB_NOT_DROPPED;
 	if (ipv4_is_loopback(cb->saddr) || ipv4_is_loopback(cb->daddr))

@@ -13,9 +13,11 @@
 #include "stack/core/neighbour.h"
 #include "stack/core/sock.h"
 #include "stack/inet/ip.h"
+#include "stack/inet/ip_input.h"
 
 #define IP_MAX_HLEN 60U
 #define IP_MAX_PACKET 65535U
+#define LOOP_MAX 1000U /* Linux: net.core.netdev_max_backlog */
 
 /**
  * ip_headroom() - what a transport reserves in front of its header
@@ -56,34 +58,83 @@ static int drop(struct sk_buff *skb, enum skb_drop_reason reason, int err)
 	return err;
 }
 
-/* Our own broadcasts are heard by our own sockets as well (Linux): a copy turns round in loopback. */
-static void loop_broadcast(struct net *net, const struct sk_buff *skb, const struct dst *dst)
+/* --- our own broadcasts and multicasts ------------------------------------------------------- */
+
+/*
+ * They are heard by our own sockets as well (RFC 1112 6.1 for multicast, Linux for both), as having
+ * come in by the device that they left by. The copies wait for a timer that is due at once: nothing
+ * is received inside a sender's call.
+ */
+static void loop_fired(struct timer_list *t)
 {
-	const struct inet_addr self = inet_addr_v4(cpu_to_be32(INADDR_LOOPBACK));
-	struct net_device *lo;
+	struct netns_inet *ni = container_of(t, struct netns_inet, loop_timer);
+	uint32_t left = ni->loop_queue.qlen;
+	struct sk_buff *skb;
+
+	while (left-- > 0 && (skb = skb_dequeue(&ni->loop_queue)) != NULL) {
+		skb->pkt_type = PACKET_LOOPBACK;
+		ip_rcv(skb, skb->dev, &ni->ip_ptype);
+	}
+}
+
+/**
+ * ip_loop_init() - make ready for loops; part of inet's pernet init
+ * @net:  namespace, net->inet is there
+ */
+void ip_loop_init(struct net *net)
+{
+	skb_queue_head_init(&net->inet->loop_queue);
+	timer_setup(&net->inet->loop_timer, &net->timers, loop_fired);
+}
+
+/**
+ * ip_loop_purge() - drop what waits
+ * @net:  namespace
+ */
+void ip_loop_purge(struct net *net)
+{
+	skb_queue_purge(&net->inet->loop_queue);
+	del_timer(&net->inet->loop_timer);
+}
+
+/**
+ * ip_loop_exit() - undo ip_loop_init()
+ * @net:  namespace
+ */
+void ip_loop_exit(struct net *net)
+{
+	ip_loop_purge(net);
+	timer_destroy(&net->inet->loop_timer);
+}
+
+/* @skb has its header. A copy that cannot be made or kept is lost, as on any link. */
+static void loop_copy(struct net *net, const struct sk_buff *skb, const struct dst *dst, bool mc_loop)
+{
+	struct netns_inet *ni = net->inet;
 	struct sk_buff *copy;
 
-	if (dst->type != RTN_T_BROADCAST || dst->dev->flags & IFF_LOOPBACK)
+	if (dst->type != RTN_T_BROADCAST && !(dst->type == RTN_T_MULTICAST && mc_loop))
 		return;
-	for (lo = dev_next(net, NULL); lo; lo = dev_next(net, lo))
-		if (lo->flags & IFF_LOOPBACK && netif_running(lo))
-			break;
-	copy = lo ? skb_copy(skb, ll_reserved_space(lo)) : NULL;
+	if (dst->dev->flags & IFF_LOOPBACK || ni->loop_queue.qlen >= LOOP_MAX)
+		return;
+	copy = skb_copy(skb, 0);
 	if (!copy)
 		return;
-	if (copy->ip_summed == CHECKSUM_PARTIAL)
-		skb_checksum_help(copy);
-	copy->dev = lo;
-	skb_reset_network_header(copy);
-	neigh_output(net, lo, &self, copy);
+	copy->dev = dst->dev;
+	copy->protocol = cpu_to_be16(ETH_P_IP);
+	copy->tstamp = net->now;
+	skb_append(&ni->loop_queue, copy);
+	if (!timer_pending(&ni->loop_timer))
+		mod_timer(&ni->loop_timer, net->now);
 }
+
+/* --- packets --------------------------------------------------------------------------------- */
 
 /* The header is complete. Consumes. */
 static int send_packet(struct net *net, struct sk_buff *skb, const struct dst *dst)
 {
 	skb->dev = dst->dev;
 	skb->protocol = cpu_to_be16(ETH_P_IP);
-	loop_broadcast(net, skb, dst);
 	mib_inc(net, MIB_IpOutTransmits);
 	return neigh_output(net, dst->dev, &dst->nexthop, skb);
 }
@@ -180,6 +231,11 @@ int ip_queue_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst,
 	if (make_headroom(skb, dst, hlen))
 		return drop(skb, SKB_DROP_NO_MEMORY, -ENOBUFS);
 	build_header(net, skb, dst, opts, df);
+	loop_copy(net, skb, dst, opts->mc_loop);
+	if (dst->type == RTN_T_MULTICAST && opts->mc_host_only) {
+		skb_consume(skb);
+		return 0;
+	}
 	return too_big ? ip_fragment_xmit(net, skb, dst, dst->mtu) : send_packet(net, skb, dst);
 }
 
@@ -231,6 +287,7 @@ int ip_send_hdrincl_xmit(struct net *net, struct sk_buff *skb, const struct dst 
 	err = complete_header(net, skb, dst);
 	if (err)
 		return drop(skb, SKB_DROP_IP_OUT_ERROR, err);
+	loop_copy(net, skb, dst, true);
 	return send_packet(net, skb, dst);
 }
 

@@ -282,9 +282,52 @@ TEST(test_own_broadcast_is_heard)
 	CHECK(pkt_take(h.eth, &p));
 	CHECK_MEM(p.eth_dst, "\xff\xff\xff\xff\xff\xff", 6);
 	CHECK_EQ(p.daddr, PKT_IP(10, 0, 0, 255));
+	CHECK_EQ(seen.packets, 0); /* never inside the sender's call */
 	fake_settle(h.net);
 	CHECK_EQ(seen.packets, 1);
 	CHECK(seen.cb.bcast);
+	CHECK_EQ(seen.cb.iif, h.eth->ifindex);
+	CHECK_EQ(be32_to_cpu(seen.cb.saddr), OWN);
+	fake_net_destroy(h.net);
+}
+
+TEST(test_own_multicast_is_heard_if_wanted)
+{
+	const struct ip_send_opts loop = { .protocol = PROTO_TEST, .mc_loop = true };
+	const struct ip_send_opts stay = { .protocol = PROTO_TEST, .mc_loop = true, .mc_host_only = true };
+	struct host h = host_up();
+	const struct dst dst = way_to(&h, PKT_IP(239, 1, 2, 3));
+
+	CHECK_EQ(send_plain(&h, &dst, 8, &plain), 0);
+	fake_settle(h.net);
+	CHECK_EQ(seen.packets, 0);
+	CHECK_EQ(send_plain(&h, &dst, 3000, &loop), 0);
+	fake_settle(h.net);
+	CHECK_EQ(seen.packets, 1);
+	CHECK_EQ(seen.len, 3000);
+	CHECK_EQ(fake_dev_forget(h.eth), 1 + 3);
+	CHECK_EQ(send_plain(&h, &dst, 8, &stay), 0);
+	pkt_expect_none(h.eth);
+	fake_settle(h.net);
+	CHECK_EQ(seen.packets, 2);
+	fake_net_destroy(h.net);
+}
+
+TEST(test_loops_are_bounded_and_end_with_the_device)
+{
+	struct host h = host_up();
+	const struct dst dst = way_to(&h, 0xffffffff);
+	int i;
+
+	for (i = 0; i < 1500; i++) {
+		CHECK_EQ(send_plain(&h, &dst, 8, &plain), 0);
+		fake_dev_forget(h.eth);
+	}
+	CHECK_EQ(skb_live(h.net), 1000);
+	unregister_netdev(h.eth);
+	CHECK_EQ(skb_live(h.net), 0);
+	fake_settle(h.net);
+	CHECK_EQ(seen.packets, 0);
 	fake_net_destroy(h.net);
 }
 
