@@ -138,8 +138,7 @@ static void add_line(void *arg, ktime_t now, enum trace_kind kind, const char *t
 	(void)arg;
 	(void)now;
 	(void)kind;
-	strncat(traced, text, sizeof(traced) - strlen(traced) - 2);
-	strcat(traced, "\n");
+	snprintf(traced + strlen(traced), sizeof(traced) - strlen(traced), "%s\n", text);
 }
 
 TEST(test_print_in_traces_of_a_device)
