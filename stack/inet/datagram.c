@@ -262,7 +262,7 @@ static int error_of_icmp(struct sock *sk, uint8_t type, uint8_t code, bool *hard
  *
  * Hard errors reach a connected socket, all errors one with IP_RECVERR.
  *
- * The path MTU has been learned by icmp.c already.
+ * The path MTU is learned here, since only a socket that sends there can vouch for the message.
  *
  * Source: RFC 1122 4.1.3.3; man 7 udp
  */
@@ -271,6 +271,11 @@ void datagram_err(struct sock *sk, struct sk_buff *skb, uint8_t type, uint8_t co
 	bool hard;
 	int err = error_of_icmp(sk, type, code, &hard);
 
+	if (type == ICMP4_DEST_UNREACH && code == ICMP4_FRAG_NEEDED && info) {
+		const struct inet_addr daddr = inet_addr_v4(ip_cb(skb)->daddr);
+
+		route_update_pmtu(sk->net, &daddr, info);
+	}
 	if (!err)
 		return;
 	if (err < 0)

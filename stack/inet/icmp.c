@@ -7,7 +7,8 @@
  *
  * Errors in: the quoted header tells whose packet it was; icmp_notify() hands it to the err() of
  * the quoted protocol, and to raw sockets. The same path serves failures that we find ourselves
- * (a neighbour that does not answer). Path MTU news also goes to the routes.
+ * (a neighbour that does not answer). News of the path MTU are no different: the transport tells the
+ * routes once it has found a socket that may have sent the packet (RFC 5927 7).
  *
  * Redirects are counted and ignored: DEVIATES RFC 1122 3.2.2.2, as Linux with accept_redirects 0,
  * since anyone on the link could divert our packets. Timestamp and information requests are not
@@ -341,17 +342,6 @@ static bool quotes_our_packet(const struct sk_buff *skb)
 	return type == RTN_T_UNICAST || type == RTN_T_LOCAL;
 }
 
-/* TCP believes the news only after a look at the quoted sequence number (RFC 5927 7), and then
- * tells the routes itself. */
-static void learn_mtu(const struct sk_buff *skb, uint32_t mtu)
-{
-	const struct iphdr4 *iph = (const struct iphdr4 *)(const void *)skb->data;
-	const struct inet_addr daddr = inet_addr_v4(iph->daddr);
-
-	if (iph->protocol != IPPROTO_TCP)
-		route_update_pmtu(skb->net, &daddr, mtu);
-}
-
 /* Destination unreachable, time exceeded, parameter problem. */
 static enum skb_drop_reason take_error(struct sk_buff *skb)
 {
@@ -366,10 +356,8 @@ static enum skb_drop_reason take_error(struct sk_buff *skb)
 	/* Linux: that a datagram could not be reassembled concerns no socket. */
 	if (h.type == ICMP4_TIME_EXCEEDED && h.code == ICMP4_EXC_FRAGTIME)
 		return SKB_DROP_ICMP_IGNORED;
-	if (h.type == ICMP4_DEST_UNREACH && h.code == ICMP4_FRAG_NEEDED) {
+	if (h.type == ICMP4_DEST_UNREACH && h.code == ICMP4_FRAG_NEEDED)
 		info = next_hop_mtu(skb, be16_to_cpu(h.frag.mtu));
-		learn_mtu(skb, info);
-	}
 	icmp_notify(skb, h.type, h.code, info, ip_cb(skb)->saddr);
 	return SKB_NOT_DROPPED;
 }
