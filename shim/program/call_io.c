@@ -107,6 +107,7 @@ static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr
 		if ((*w & (FD_BOUND | FD_CONNECTED | FD_USED)) || !addr_is_kernels(to, tolen))
 			return DGRAM;
 		*result = sock_to_kernel(fd, "datagram to loopback");
+		*w = FD_FOREIGN;
 		return *result < 0 ? ENDED : NATIVE;
 	}
 	if ((*w & FD_LISTEN) || (!(*w & FD_CONNECTED) && !sock_peer_known(fd))) {

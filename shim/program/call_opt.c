@@ -167,9 +167,13 @@ static int do_setsockopt(int fd, uint32_t w, int level, int name, const void *va
 	}
 	lift_if_open(fd, w);
 	r = sock_control(fd, &c);
-	if (r >= 0)
-		note_option(fd, level, name, val, len);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	note_option(fd, level, name, val, len);
+	/* Urgent bytes lie in the anchor: inline or not is settled there, and the host knows for getsockopt(). */
+	if (level == SOL_SOCKET && name == SO_OOBINLINE)
+		SYS(setsockopt, fd, level, name, val, len);
+	return 0;
 }
 
 /**

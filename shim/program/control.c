@@ -116,7 +116,7 @@ static int dial(const char *host, struct ctl_hello_reply *reply)
 	if (!r)
 		return (int)fd;
 	SYS(close, fd);
-	return r;
+	return r == -EPIPE || r == -ECONNRESET ? -ENETDOWN : r; /* it hung up on us */
 }
 
 /* Moves a descriptor up, to a number no program looks for: below 1000, or below the limit where that is lower. */
