@@ -11,8 +11,8 @@
 static const char *const arguments[OPT_MAX] = {
 	[OPT_HOST] = "NAME", [OPT_DEV] = "IFACE", [OPT_ADDR] = "A.B.C.D/LEN", [OPT_GATEWAY] = "A.B.C.D",
 	[OPT_DNS] = "A.B.C.D", [OPT_MAC] = "MAC", [OPT_MTU] = "BYTES", [OPT_HOSTNAME] = "NAME",
-	[OPT_CAPTURE] = "FILE", [OPT_CAPTURE_FILTER] = "EXPR", [OPT_LOOPBACK] = "kernel|stack",
-	[OPT_LOG] = "LEVEL",
+	[OPT_CAPTURE] = "FILE", [OPT_CAPTURE_FILTER] = "EXPR", [OPT_CAPTURE_SNAPLEN] = "BYTES",
+	[OPT_LOOPBACK] = "kernel|stack", [OPT_LOG] = "LEVEL",
 };
 
 static const char *const meanings[OPT_MAX] = {
@@ -26,6 +26,7 @@ static const char *const meanings[OPT_MAX] = {
 	[OPT_HOSTNAME] = "what gethostname() says",
 	[OPT_CAPTURE] = "write all frames to FILE (.pcapng; a name ending in .pcap: classic format)",
 	[OPT_CAPTURE_FILTER] = "only frames that match, as in tcpdump ('tcp port 80')",
+	[OPT_CAPTURE_SNAPLEN] = "bytes kept of each frame (default: all)",
 	[OPT_LOOPBACK] = "whose 127.0.0.0/8 the programs see (default: the kernel's)",
 	[OPT_LOG] = "off, err, warn, info or debug, to standard error",
 };

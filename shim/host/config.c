@@ -218,6 +218,18 @@ static int parse_capture_filter(struct host_config *cfg, const char *value, char
 	return 0;
 }
 
+static int parse_snaplen(struct host_config *cfg, const char *value, char *out, char *err)
+{
+	char *end;
+	long len = strtol(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end || len < 14 || len > 262144)
+		return bad(err, "capture-snaplen", value, "is not a number of bytes from 14 to 262144");
+	cfg->snaplen = (uint32_t)len;
+	snprintf(out, PATH_MAX, "%ld", len);
+	return 0;
+}
+
 static int parse_loopback(struct host_config *cfg, const char *value, char *out, char *err)
 {
 	if (strcmp(value, "stack") != 0 && strcmp(value, "kernel") != 0)
@@ -253,6 +265,7 @@ static const struct option_def options[OPT_MAX] = {
 	[OPT_HOSTNAME] = { "hostname", "WIRESHIM_HOSTNAME", parse_hostname },
 	[OPT_CAPTURE] = { "capture", "WIRESHIM_CAPTURE", parse_capture },
 	[OPT_CAPTURE_FILTER] = { "capture-filter", "WIRESHIM_CAPTURE_FILTER", parse_capture_filter },
+	[OPT_CAPTURE_SNAPLEN] = { "capture-snaplen", "WIRESHIM_CAPTURE_SNAPLEN", parse_snaplen },
 	[OPT_LOOPBACK] = { "loopback", "WIRESHIM_LOOPBACK", parse_loopback },
 	[OPT_LOG] = { "log", "WIRESHIM_LOG", parse_log },
 };
@@ -295,8 +308,11 @@ void config_free(struct host_config *cfg)
 int config_set(struct host_config *cfg, enum config_option opt, const char *value, char *err)
 {
 	char out[PATH_MAX] = "", *copy;
-	int ret = options[opt].parse(cfg, value, out, err);
+	int ret;
 
+	if (strchr(value, '\n'))
+		return bad(err, options[opt].name, "...", "has a line break in it");
+	ret = options[opt].parse(cfg, value, out, err);
 	if (ret)
 		return ret;
 	copy = strdup(out);
@@ -340,8 +356,8 @@ int config_check(const struct host_config *cfg, char *err)
 		why = "a host without a device needs a name: --host NAME";
 	else if (!cfg->text[OPT_DEV] && (cfg->text[OPT_GATEWAY] || cfg->text[OPT_MAC] || cfg->text[OPT_MTU]))
 		why = "--gateway, --mac and --mtu need --dev IFACE";
-	else if (cfg->text[OPT_CAPTURE_FILTER] && !cfg->text[OPT_CAPTURE])
-		why = "--capture-filter needs --capture FILE.pcapng";
+	else if ((cfg->text[OPT_CAPTURE_FILTER] || cfg->text[OPT_CAPTURE_SNAPLEN]) && !cfg->text[OPT_CAPTURE])
+		why = "--capture-filter and --capture-snaplen need --capture FILE.pcapng";
 	if (why)
 		snprintf(err, CONFIG_ERR_SIZE, "%s", why);
 	return why ? -EINVAL : 0;

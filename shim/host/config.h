@@ -10,7 +10,7 @@
 
 enum config_option {
 	OPT_HOST, OPT_DEV, OPT_ADDR, OPT_GATEWAY, OPT_DNS, OPT_MAC, OPT_MTU, OPT_HOSTNAME,
-	OPT_CAPTURE, OPT_CAPTURE_FILTER, OPT_LOOPBACK, OPT_LOG, OPT_MAX
+	OPT_CAPTURE, OPT_CAPTURE_FILTER, OPT_CAPTURE_SNAPLEN, OPT_LOOPBACK, OPT_LOG, OPT_MAX
 };
 
 enum { CONFIG_DNS_MAX = 3, CONFIG_KEY_SIZE = 80, CONFIG_ERR_SIZE = 512 };
@@ -24,6 +24,7 @@ struct host_config {
 	unsigned int dns_count;
 	uint8_t mac[6];
 	uint32_t mtu;              /* 0 = the interface's */
+	uint32_t snaplen;          /* bytes kept of a frame; 0 = all */
 	bool loopback_stack;
 	int log;                   /* enum log_level */
 };

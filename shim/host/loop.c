@@ -161,7 +161,7 @@ static bool nothing_left(struct host *h)
  */
 static void check_idle(struct host *h)
 {
-	if (h->thread || h->stopping)
+	if (h->thread || h->stopping || h->listen_packet.fd < 0)
 		return;
 	if (!nothing_left(h)) {
 		h->idle_since = 0;

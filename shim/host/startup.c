@@ -175,6 +175,7 @@ static int start_capture(struct host *h, char *err)
 	struct timespec wall;
 	struct capture_config cfg = { .path = h->cfg.text[OPT_CAPTURE], .fd = -1,
 				      .filter = h->cfg.text[OPT_CAPTURE_FILTER],
+				      .snaplen = h->cfg.snaplen,
 				      .application = "wireshim " WIRESHIM_VERSION,
 				      .failed = capture_failed, .failed_arg = h };
 	char why[CONFIG_ERR_SIZE - 64] = "";
