@@ -68,7 +68,7 @@ void config_load(void)
 	if (token)
 		config.token = strtoull(token, NULL, 16);
 	config.thread = placement && !strcmp(placement, "thread");
-	config.settings = is_set("WIRESHIM_DEV") || is_set("WIRESHIM_ADDR") || (is_set("WIRESHIM_HOST") && !config.thread);
+	config.settings = is_set("WIRESHIM_DEV") || is_set("WIRESHIM_ADDR") || is_set("WIRESHIM_HOST_NAME");
 	config.bare = !config.host[0] && (config.thread || config.settings);
 	config.loopback_known = loopback && *loopback;
 	config.loopback_stack = loopback && !strcmp(loopback, "stack");
