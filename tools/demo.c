@@ -37,7 +37,7 @@ struct demo {
 	char capture[PATH_MAX];
 	char self[PATH_MAX];
 	pid_t far;             /* holds the far namespace, then serves */
-	int far_go;            /* written to: the cable is plugged in */
+	struct client host;    /* kept open: the host stays until we are through with it */
 };
 
 static double now_s(void)
@@ -232,14 +232,29 @@ static int wait_for_server(const struct demo *d)
 	return complain("demo: the HTTP server on the far side does not come up");
 }
 
+/* The host that all of curl's runs share. */
+static int start_host(struct demo *d)
+{
+	const char *const given[OPT_MAX] = { [OPT_DEV] = HERE_DEV, [OPT_ADDR] = HERE_ADDR, [OPT_GATEWAY] = FAR_ADDR,
+					     [OPT_CAPTURE] = d->capture, [OPT_CAPTURE_SNAPLEN] = "160" };
+	char err[CONFIG_ERR_SIZE];
+	struct host_config cfg;
+	int i, ret = 0;
+
+	config_init(&cfg);
+	for (i = 0; i < OPT_MAX && ret == 0; i++)
+		if (given[i] && config_set(&cfg, (enum config_option)i, given[i], err))
+			ret = complain("demo: %s", err);
+	if (ret == 0)
+		ret = launch_host(&cfg, &d->host);
+	config_free(&cfg);
+	return ret;
+}
+
 static int fetch(const struct demo *d, const char *url, const char *to)
 {
-	return COMMAND(d->self, "run", "--dev", HERE_DEV, "--addr",
-		       HERE_ADDR, "--gateway", FAR_ADDR,
-		       "--capture-snaplen", "160", "--capture", d->capture,
-		       "curl", "--silent", "--show-error",
-		       "--fail", "--noproxy", "*", "--output", to,
-		       url);
+	return COMMAND(d->self, "run", "--dev", HERE_DEV, "--addr", HERE_ADDR, "curl", "--silent", "--show-error",
+		       "--fail", "--noproxy", "*", "--output", to, url);
 }
 
 /* FNV-1a over words of 64 bits, to have something to show; the bytes themselves are compared. */
@@ -345,12 +360,11 @@ static int show_summary(struct demo *d)
 						"  TcpRetransSegs ", "  TcpInErrs ", "  IpInReceives " };
 	char *text = malloc(CTL_DATA_MAX + 1), *save = NULL, *line;
 	bool ended = false, device = false;
-	struct client c;
-	int ret = text ? client_dial(&c, "d/" HERE_DEV "/10.77.0.2") : -ENOMEM;
+	int ret = -ENOMEM;
 	size_t i;
 
-	if (ret == 0)
-		ret = client_call(&c, CTL_STATS, NULL, 0, text, CTL_DATA_MAX + 1, NULL);
+	if (text)
+		ret = client_call(&d->host, CTL_STATS, NULL, 0, text, CTL_DATA_MAX + 1, NULL);
 	if (ret) {
 		free(text);
 		return complain("demo: the host does not answer: %s", strerror(-ret));
@@ -370,11 +384,15 @@ static int show_summary(struct demo *d)
 				printf("    %s\n", line + 2);
 	}
 	printf("\nCapture: %s (open it with Wireshark, or 'tcpdump -r')\n", d->capture);
-	(void)client_call(&c, CTL_STOP, NULL, 0, NULL, 0, NULL);
-	(void)client_call(&c, CTL_STATS, NULL, 0, NULL, 0, NULL); /* returns when it has ended */
-	client_close(&c);
 	free(text);
 	return 0;
+}
+
+static void stop_host(struct demo *d)
+{
+	(void)client_call(&d->host, CTL_STOP, NULL, 0, NULL, 0, NULL);
+	(void)client_call(&d->host, CTL_STATS, NULL, 0, NULL, 0, NULL); /* returns when it has ended */
+	client_close(&d->host);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
@@ -431,9 +449,14 @@ static int show(struct demo *d)
 	printf("Two machines on a cable (veth), in namespaces of their own:\n"
 	       "  here  10.77.0.2 on " HERE_DEV ": our stack, in user space, through AF_PACKET\n"
 	       "  there 10.77.0.1 on far0:   the kernel's stack, python3 -m http.server\n");
+	fflush(stdout);
+	ret = start_host(d);
+	if (ret)
+		return ret;
 	ret = fetch_both(d);
 	if (show_summary(d))
 		ret = 1;
+	stop_host(d);
 	printf("%s\n", ret ? "\nSomething went wrong, see above." : "");
 	return ret;
 }
