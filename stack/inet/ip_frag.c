@@ -127,6 +127,16 @@ static struct frag_queue *find_queue(struct net *net, const struct frag_key *key
 	return q;
 }
 
+/* Gives up a datagram for another's sake: not the fate of the frame that is being received. */
+static void evict(struct frag_queue *q)
+{
+	struct net *net = q->net;
+	const enum skb_drop_reason fate = net->rx.reason;
+
+	destroy_queue(q, SKB_DROP_FRAG_MEMORY);
+	net->rx.reason = fate;
+}
+
 /* Makes room by giving up the oldest datagrams, but never @keep. */
 static bool make_room(struct netns_frag *nf, const struct frag_queue *keep, uint32_t more)
 {
@@ -138,7 +148,7 @@ static bool make_room(struct netns_frag *nf, const struct frag_queue *keep, uint
 				return false;
 			oldest = list_entry(oldest->age_node.next, struct frag_queue, age_node);
 		}
-		destroy_queue(oldest, SKB_DROP_FRAG_MEMORY);
+		evict(oldest);
 	}
 	return true;
 }

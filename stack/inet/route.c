@@ -12,20 +12,16 @@
  * while its device is down (Linux, and the weak model of RFC 1122 3.3.4.2).
  *
  * Answers are copied into struct dst. Every change of tables, devices or path MTU raises the
- * generation, by which a cached answer is known to be stale. Learned path MTUs are exceptions per
- * destination, at most PMTU_MAX, the least recently learned goes first.
+ * generation, by which a cached answer is known to be stale. Learned path MTUs: route_pmtu.c.
  *
- * Read first: RFC 1122 3.3.1, 3.3.4; RFC 1191 6.3.
+ * Read first: RFC 1122 3.3.1, 3.3.4.
  */
 #include "stack/inet/route.h"
 
 #include "stack/inet/devinet.h"
+#include "stack/inet/route_pmtu.h"
 
 #define PREFIX_LENGTHS 129
-#define PMTU_BUCKETS 64U
-#define PMTU_MAX 1024
-#define PMTU_MIN 552U                          /* Linux: ip_rt_min_pmtu */
-#define PMTU_LIFETIME (600 * NSEC_PER_SEC)     /* RFC 1191 6.3: 10 minutes */
 #define IP_MAX_PACKET 65535U
 
 enum { TABLE_MAIN, TABLE_LOCAL, TABLES };
@@ -35,21 +31,11 @@ struct rt_table {
 	uint64_t used[3];                        /* bit n: routes[n] is not empty */
 };
 
-struct pmtu_exception {
-	struct list_head hash_node, lru_node;
-	struct inet_addr daddr;
-	uint32_t mtu;
-	bool locked;
-	ktime_t expires;
-};
-
 struct netns_route {
 	struct net *net;
 	struct rt_table tables[2][TABLES];       /* IPv4, IPv6 */
 	uint32_t gen;
-	struct list_head pmtu_hash[PMTU_BUCKETS], pmtu_lru;
-	unsigned int pmtu_count;
-	uint64_t pmtu_key[2];
+	struct pmtu_table *pmtu;
 	struct notifier_block netdev_nb;
 };
 
@@ -194,31 +180,6 @@ static uint32_t mtu_of(const struct net_device *dev, uint32_t route_mtu)
 	return route_mtu ? MIN(mtu, route_mtu) : mtu;
 }
 
-static struct pmtu_exception *find_pmtu(struct netns_route *nr, const struct inet_addr *daddr)
-{
-	const uint64_t h = siphash(daddr, sizeof(*daddr), nr->pmtu_key);
-	struct pmtu_exception *e;
-
-	list_for_each_entry(e, &nr->pmtu_hash[h % PMTU_BUCKETS], hash_node)
-		if (inet_addr_equal(&e->daddr, daddr))
-			return e;
-	return NULL;
-}
-
-static void apply_pmtu(struct net *net, struct dst *out)
-{
-	const struct pmtu_exception *e;
-
-	if (out->type != RTN_T_UNICAST || net->route->pmtu_count == 0)
-		return;
-	e = find_pmtu(net->route, &out->daddr);
-	if (!e || e->expires <= net->now || e->mtu > out->mtu)
-		return;
-	out->mtu = e->mtu;
-	out->mtu_locked = e->locked;
-	out->mtu_expires = e->expires;
-}
-
 /* A source that the caller insists on must be an address of ours that is in use. */
 static int check_given_source(struct net *net, const struct flowi *fl)
 {
@@ -276,7 +237,8 @@ static int answer_device(struct net *net, struct net_device *dev, uint8_t type, 
 	/* The device maps broadcasts without knowing the subnets. */
 	if (type == RTN_T_BROADCAST && out->daddr.family == AF_INET)
 		out->nexthop = inet_addr_v4(0xffffffffU);
-	apply_pmtu(net, out);
+	if (type == RTN_T_UNICAST)
+		pmtu_apply(net->route->pmtu, out);
 	return 0;
 }
 
@@ -603,71 +565,23 @@ void route_flush_prefsrc(struct net *net, const struct inet_addr *addr)
 	raise_generation(net->route);
 }
 
-/* --- path MTU ------------------------------------------------------------------------------- */
-
-static void forget_pmtu(struct netns_route *nr, struct pmtu_exception *e)
-{
-	list_del(&e->hash_node);
-	list_del(&e->lru_node);
-	nr->pmtu_count--;
-	free(e);
-}
-
-static struct pmtu_exception *make_pmtu(struct netns_route *nr, const struct inet_addr *daddr)
-{
-	struct pmtu_exception *e;
-
-	if (nr->pmtu_count >= PMTU_MAX)
-		forget_pmtu(nr, list_first_entry(&nr->pmtu_lru, struct pmtu_exception, lru_node));
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return NULL;
-	e->daddr = *daddr;
-	list_add(&e->hash_node, &nr->pmtu_hash[siphash(daddr, sizeof(*daddr), nr->pmtu_key) % PMTU_BUCKETS]);
-	list_add_tail(&e->lru_node, &nr->pmtu_lru);
-	nr->pmtu_count++;
-	return e;
-}
-
 /**
  * route_update_pmtu() - a router says how much fits through on the way to a destination
  * @net:    namespace
  * @daddr:  destination of the packet that did not fit
  * @mtu:    bytes of IP packet
  *
- * A smaller value than 552 is taken as 552 and the packets are sent without DF from then on, so
- * that nobody can make us send slivers.
- *
  * Source:  RFC 1191 3 (never raised by such a message), 6.3 (ages after 10 minutes)
  */
 void route_update_pmtu(struct net *net, const struct inet_addr *daddr, uint32_t mtu)
 {
-	struct netns_route *nr = net->route;
 	const struct flowi fl = { .daddr = *daddr };
-	struct pmtu_exception *e;
-	const bool locked = mtu < PMTU_MIN;
 	struct dst dst;
 
 	if (route_lookup(net, &fl, &dst) || dst.type != RTN_T_UNICAST)
 		return;
-	mtu = MAX(mtu, PMTU_MIN);
-	if (locked && dst.mtu < PMTU_MIN)
-		mtu = dst.mtu;
-	if (mtu > dst.mtu || (mtu == dst.mtu && locked == dst.mtu_locked))
-		return;
-	e = find_pmtu(nr, daddr);
-	if (e) {
-		list_del(&e->lru_node);
-		list_add_tail(&e->lru_node, &nr->pmtu_lru);
-	} else {
-		e = make_pmtu(nr, daddr);
-	}
-	if (!e)
-		return;
-	e->mtu = mtu;
-	e->locked = locked;
-	e->expires = net->now + PMTU_LIFETIME;
-	raise_generation(nr);
+	if (pmtu_learn(net->route->pmtu, &dst, mtu))
+		raise_generation(net->route);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -692,10 +606,11 @@ static int route_init(struct net *net)
 	nr->gen = 1;
 	for (n = 0; n < 2 * TABLES * PREFIX_LENGTHS; n++)
 		list_init(nth_list(nr, n));
-	for (n = 0; n < PMTU_BUCKETS; n++)
-		list_init(&nr->pmtu_hash[n]);
-	list_init(&nr->pmtu_lru);
-	random_bytes(&net->random, nr->pmtu_key, sizeof(nr->pmtu_key));
+	nr->pmtu = pmtu_table_create(net);
+	if (!nr->pmtu) {
+		free(nr);
+		return -ENOMEM;
+	}
 	nr->netdev_nb.call = device_event;
 	notifier_chain_register(&net->netdev_chain, &nr->netdev_nb);
 	net->route = nr;
@@ -708,8 +623,7 @@ static void route_exit(struct net *net)
 
 	notifier_chain_unregister(&net->netdev_chain, &nr->netdev_nb);
 	flush_routes(nr, NULL, NULL);
-	while (!list_empty(&nr->pmtu_lru))
-		forget_pmtu(nr, list_first_entry(&nr->pmtu_lru, struct pmtu_exception, lru_node));
+	pmtu_table_destroy(nr->pmtu);
 	free(nr);
 	net->route = NULL;
 }
