@@ -316,6 +316,9 @@ static void set_header_fields(const struct inet_sock *inet, const struct ip_cmsg
 	else
 		s->opts.ttl = inet->uc_ttl < 0 ? 0 : (uint8_t)inet->uc_ttl;
 	s->opts.mc_loop = inet->mc_loop;
+	/* RFC 1112 6.1: a time to live of zero never leaves the host. */
+	s->opts.mc_host_only = s->dst.type == RTN_T_MULTICAST && s->opts.ttl == 0;
+	s->opts.mc_loop = inet->mc_loop;
 	s->opts.mc_host_only = s->opts.ttl == 0; /* RFC 1112 6.1: never leaves the host */
 }
 
@@ -470,9 +473,8 @@ void datagram_gather(const struct stack_msg *msg, uint8_t *to)
  */
 int datagram_xmit(struct sock *sk, struct sk_buff *skb, const struct dgram_send *s)
 {
-	int err;
+	int err = ip_queue_xmit(sk->net, skb, &s->dst, &s->opts);
 
-	err = ip_queue_xmit(sk->net, skb, &s->dst, &s->opts);
 	if (err == -ENOBUFS && !inet_sk(sk)->recverr) {
 		if (sk->protocol == IPPROTO_UDP)
 			mib_inc(sk->net, MIB_UdpSndbufErrors);

@@ -2,13 +2,14 @@
 /*
  * Group membership of sockets: who wants which IPv4 multicast group from which device.
  *
- * A datagram to a group goes to the sockets that joined it. No IGMP is spoken, so routers and
- * snooping switches do not learn of it: groups of the own link are what can be received reliably
- * (224.0.0.0/24 is never reported anyway, RFC 3376 6).
+ * IP input takes packets to every group; a datagram goes to the sockets that joined it on the device.
+ * What we send to a group comes back the same way (IP_MULTICAST_LOOP, ip_output.c). No IGMP is
+ * spoken, so routers and snooping switches do not learn of it: groups of the own link are what can
+ * be received reliably (224.0.0.0/24 is never reported anyway, RFC 3376 6).
  *
  * DEVIATES from Linux's default IP_MULTICAST_ALL=1: a socket that joined nothing gets nothing.
  */
-#include <netinet/in.h>
+#include <stdlib.h>
 
 #include "stack/core/dev.h"
 #include "stack/inet/af_inet.h"
