@@ -16,6 +16,7 @@
 #ifndef STACK_TCP_TCP_H
 #define STACK_TCP_TCP_H
 
+#include "stack/core/checksum.h"
 #include "stack/core/sock.h"
 #include "stack/core/socket.h"
 #include "stack/inet/af_inet.h"
@@ -76,15 +77,14 @@ struct tcp_segment {
 /* What is to become of a segment, after any step of its processing. */
 enum tcp_verdict {
 	TCP_PASS = 0,     /* go on with the next step; at the end: consumed normally */
-	TCP_DROP,         /* drop with seg_drop's reason */
-	TCP_ACK_DROP,     /* answer with an ACK at once, then drop */
+	TCP_DROP,         /* drop with its reason; SKB_NOT_DROPPED: it has done its duty */
 	TCP_RESET,        /* answer with a RST, then drop */
 	TCP_TAKEN,        /* the skb is queued elsewhere; touch it no more */
 };
 
 struct tcp_result {
 	enum tcp_verdict verdict;
-	enum skb_drop_reason reason; /* with DROP, ACK_DROP, RESET */
+	enum skb_drop_reason reason; /* with DROP and RESET */
 };
 
 #define TCP_RESULT(v, r) ((struct tcp_result){ .verdict = TCP_##v, .reason = SKB_##r })
@@ -103,6 +103,7 @@ static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
 /* ---- the namespace ----------------------------------------------------------------------- */
 
 #define TCP_RTO_INIT_US   1000000U   /* RFC 6298 2.1 */
+#define TCP_RTO_FALLBACK_US 3000000U /* RFC 6298 5.7: after a SYN that was lost */
 #define TCP_RTO_MIN_US    200000U    /* DEVIATES from RFC 6298 2.4 (1 s) as Linux */
 #define TCP_RTO_MAX_US    120000000U
 #define TCP_TIMEWAIT_MS   60000U     /* 2 MSL of 30 s, as Linux */
@@ -112,10 +113,12 @@ static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
 #define TCP_MIN_SND_MSS   48U
 #define TCP_INIT_CWND     10U        /* segments, RFC 6928 */
 #define TCP_DUPTHRESH     3U
+#define TCP_MAX_DUPTHRESH 300U       /* as Linux */
 #define TCP_PAWS_24DAYS_MS (24ULL * 24 * 3600 * 1000)
 #define TCP_MAX_WSCALE    14
 #define TCP_MAX_QUICKACKS 16U
 #define TCP_GSO_MAX_PAYLOAD 65535U
+#define TCP_CMSG_INQ      36         /* TCP_CM_INQ of <linux/tcp.h>, which cannot be included beside sock.h */
 
 /* Writable settings, under Linux's names (net.ipv4.tcp_*, times in the unit of the name). */
 struct tcp_sysctls {
@@ -184,7 +187,10 @@ struct tcp_sock {
 	struct inet_sock inet; /* first */
 	struct tcp_timer timers[TCPT_COUNT];
 
-	/* Send sequence space (RFC 9293 3.3.1). Text in [snd_una, write_seq), a FIN at write_seq. */
+	/*
+	 * The connection: from iss to last_oow_ack all is zero again when a socket is connected anew.
+	 * Send sequence space (RFC 9293 3.3.1). Text in [snd_una, write_seq), a FIN at write_seq.
+	 */
 	uint32_t iss;
 	uint32_t snd_una;       /* oldest unacknowledged */
 	uint32_t snd_nxt;       /* next to be sent for the first time; never goes back */
@@ -198,11 +204,10 @@ struct tcp_sock {
 	bool fin_queued;        /* the program's text ends with a FIN at write_seq */
 	bool urg_pending;       /* snd_up is ahead of snd_una */
 	struct sk_buff_head write_queue; /* tcp_skb_cb; linear; from snd_una on */
-	struct sk_buff *send_hint;  /* holds snd_nxt, or NULL = search */
+	struct sk_buff *send_hint;  /* holds or precedes snd_nxt; NULL = search from the head */
 	uint32_t mss_base;      /* largest text + options of a segment: min(peer's MSS, path MTU - 40) */
 	uint32_t mss_clamp;     /* peer's MSS option (or 536) */
 	uint32_t pmtu;          /* that mss_base was made from */
-	uint32_t user_mss;      /* TCP_MAXSEG, 0 = none */
 	uint16_t advmss;        /* MSS option that we send */
 
 	/* Receive sequence space. */
@@ -212,14 +217,11 @@ struct tcp_sock {
 	uint32_t rcv_wnd;       /* window announced then */
 	uint32_t copied_seq;    /* next byte for the program */
 	uint32_t rcv_up;        /* urgent pointer, valid with urg_state */
-	uint32_t fin_seq;       /* number of the peer's FIN once taken */
-	uint32_t window_clamp;  /* never announce more; 0 = no limit */
-	uint32_t rcv_ssthresh;  /* window we dare to announce for now */
+	bool peer_fin;          /* its FIN has been received in order; rcv_nxt is behind it */
 	uint8_t rcv_wscale;     /* shift for windows sent */
 	uint8_t urg_state;      /* enum tcp_urg_state */
 	uint8_t urg_byte;
 	struct sk_buff_head ofo_queue; /* out of order: ascending, no overlaps */
-	struct sk_buff *ofo_last;      /* where the last one went in */
 	struct tcp_ack_state ack;
 
 	/* SACK to send (RFC 2018 4): most recent first. dsack goes in front, once. */
@@ -256,17 +258,18 @@ struct tcp_sock {
 	uint32_t recover;       /* RecoveryPoint */
 	uint32_t high_rxt;      /* HighRxt: retransmitted up to here */
 	uint32_t lost_seq;      /* un-SACKed text below is lost (IsLost) */
-	uint32_t rescue_rxt;    /* RescueRxt */
-	bool rescue_done;
 	uint32_t rxt_mark;      /* snd_nxt when high_rxt last restarted: text above is newer */
 	uint32_t reno_sacked;   /* bytes that duplicate ACKs say have left (without SACK) */
+	uint32_t dupthresh;     /* DupThresh; grows when segments turn out to change places */
+	bool undo_possible;     /* the last reduction may yet prove needless */
+	uint32_t undo_start, undo_bytes; /* snd_una then; sent again since and not reported twice */
+	uint32_t undo_cwnd, undo_ssthresh;
 
 	/* Congestion window (RFC 5681, RFC 9438); bytes. */
 	uint32_t snd_cwnd, snd_ssthresh;
 	uint32_t cwnd_acked;    /* acknowledged bytes not yet turned into growth */
 	bool cwnd_limited;      /* the last sending stopped for cwnd */
 	ktime_t last_send;      /* of text */
-	const struct tcp_congestion_ops *ca;
 	uint64_t ca_priv[16];
 
 	/* Receive buffer tuning. */
@@ -276,15 +279,24 @@ struct tcp_sock {
 	uint32_t rcvq_space, rcvq_seq;
 	ktime_t rcvq_time;
 
+	/* Statistics, for TCP_INFO. */
+	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
+	uint32_t dsack_dups, rcv_ooopack, delivered;
+	ktime_t rcv_tstamp;     /* last segment received with an ACK */
+	ktime_t last_oow_ack;   /* last ACK sent for junk, rate limit */
+
 	/* What the program asked for. */
-	bool nodelay, cork, thin;
+	const struct tcp_congestion_ops *ca;
+	uint32_t user_mss;      /* TCP_MAXSEG, 0 = none */
+	uint32_t window_clamp;  /* never announce more; 0 = no limit */
+	bool nodelay, cork;
 	uint32_t keep_idle_s, keep_intvl_s; /* 0 = the namespace's */
 	uint8_t keep_cnt, syn_retries;      /* 0 = the namespace's */
 	uint32_t user_timeout_ms;           /* 0 = retries2 */
 	int32_t linger2_s;                  /* 0 = fin_timeout, -1 = none at all */
 	uint32_t notsent_lowat;             /* UINT32_MAX = none */
 	bool inq_cmsg;                      /* TCP_INQ */
-	bool repair_off;
 
 	/* Listener. */
 	struct list_head accept_queue;      /* children, by tp->accept_node */
@@ -296,13 +308,7 @@ struct tcp_sock {
 	struct list_head accept_node;
 	struct tcp_sock *listener;          /* while in its accept queue, else NULL */
 
-	/* Statistics, for TCP_INFO. */
-	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
-	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
-	uint32_t dsack_dups, rcv_ooopack, delivered, reord_seen;
-	ktime_t rcv_tstamp;     /* last segment received with an ACK */
-	ktime_t last_oow_ack;   /* last ACK sent for junk, rate limit */
-	bool orphan_counted;
+	bool orphan_counted;    /* in net->tcp->orphans and net->busy */
 };
 
 static inline struct tcp_sock *tcp_sk(const struct sock *sk)
@@ -322,6 +328,7 @@ struct tcp_request {
 	struct tcp_sock *listener; /* held */
 	struct timer_list timer;
 	uint32_t iss, irs, rcv_wnd;
+	uint16_t peer_wnd;      /* window of the SYN, unscaled */
 	uint32_t ts_off, ts_recent;
 	uint16_t mss, advmss;
 	uint8_t snd_wscale, rcv_wscale;
@@ -352,7 +359,9 @@ void tcp_rcv(struct sk_buff *skb);
 void tcp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);
 uint32_t tcp_secure_isn(struct net *net, const struct inet_sock *inet);
 uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr, const struct inet_addr *daddr);
-/* Fills in the checksum's start, routes, sends; skb->data at the TCP header. Consumes. */
+/* Empty buffer with room for a whole header, the route checked; NULL with *err set. */
+struct sk_buff *tcp_alloc_header(struct inet_sock *inet, int *err);
+/* Starts the checksum and sends; skb->data at the TCP header. Consumes. */
 int tcp_queue_xmit(struct inet_sock *inet, struct sk_buff *skb);
 void tcp_send_reset(const struct tcp_segment *seg);
 /* An ACK (or with flags RST) from no full socket: TIME-WAIT and requests. */
@@ -372,7 +381,7 @@ uint32_t tcp_write_ts_option(uint8_t *p, uint32_t tsval, uint32_t tsecr);
 struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn);
 struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *seg);
 void tcp_request_kill(struct tcp_request *req);
-void tcp_request_err(struct tcp_request *req, uint32_t seq, int err, bool fatal);
+void tcp_request_err(struct tcp_request *req, uint32_t seq);
 void tcp_listen_stop(struct tcp_sock *tp);
 void tcp_enter_time_wait(struct tcp_sock *tp, uint8_t substate, uint32_t timeout_ms);
 /* @again: a SYN may open a new connection in its place; *isn is its least initial number. */
@@ -386,20 +395,18 @@ bool tcp_paws_reject(uint32_t ts_recent, ktime_t stamp, uint32_t tsval, ktime_t 
 /* ---- tcp_input.c --------------------------------------------------------------------------- */
 /* Consumes seg->skb. */
 void tcp_segment_rcv(struct tcp_sock *tp, struct tcp_segment *seg);
-void tcp_finish_segment(struct tcp_sock *tp, struct tcp_segment *seg, struct tcp_result r);
-void tcp_reset_received(struct tcp_sock *tp);
-void tcp_finish_connect(struct tcp_sock *tp);
+void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_send_challenge_ack(struct tcp_sock *tp);
 bool tcp_oow_rate_limited(struct net *net, ktime_t *last);
 void tcp_init_buffers(struct tcp_sock *tp);
 void tcp_store_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg);
 
 /* ---- tcp_reass.c: text into order ---------------------------------------------------------- */
-bool tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg); /* true = skb taken */
+enum skb_drop_reason tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg);
 void tcp_ofo_purge(struct tcp_sock *tp);
 uint32_t tcp_rmem_used(const struct tcp_sock *tp);
 void tcp_rcv_space_adjust(struct tcp_sock *tp);
-void tcp_rcv_rtt_measure_ts(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_rcv_rtt_measure(struct tcp_sock *tp, const struct tcp_segment *seg);
 
 /* ---- tcp_ack.c ------------------------------------------------------------------------------ */
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
@@ -419,7 +426,9 @@ bool tcp_next_lost(const struct tcp_sock *tp, struct seq_range *out);
 bool tcp_next_unsacked(const struct tcp_sock *tp, struct seq_range *out);
 void tcp_enter_recovery(struct tcp_sock *tp);
 void tcp_enter_loss(struct tcp_sock *tp);
+void tcp_mark_all_lost(struct tcp_sock *tp); /* too large for the path: send all again, same window */
 void tcp_leave_recovery(struct tcp_sock *tp);
+void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r);
 
 /* ---- tcp_cong.c, tcp_newreno.c, tcp_cubic.c ------------------------------------------------- */
 const struct tcp_congestion_ops *tcp_ca_find(const char *name, size_t len);
@@ -479,12 +488,18 @@ void tcp_done(struct tcp_sock *tp);   /* CLOSED: no timers, not found by segment
 void tcp_abort(struct tcp_sock *tp, int err); /* positive errno for the program, then tcp_done() */
 void tcp_write_queue_purge(struct tcp_sock *tp);
 void tcp_cleanup_rbuf(struct tcp_sock *tp, size_t copied);
-struct tcp_sock *tcp_create_child(struct tcp_sock *listener, struct tcp_request *req,
-				  const struct tcp_segment *seg);
 void tcp_write_space(struct tcp_sock *tp);
-int tcp_queue_fin(struct tcp_sock *tp);
+void tcp_queue_fin(struct tcp_sock *tp);
+void tcp_orphan_fin_wait2(struct tcp_sock *tp);
+void tcp_kill_all(struct net *net); /* the namespace ends */
 uint32_t tcp_inq(const struct tcp_sock *tp);
 bool tcp_stream_writeable(const struct tcp_sock *tp);
+
+/* ---- tcp_stream.c: text from and to the program --------------------------------------------- */
+ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg);
+ssize_t tcp_recvmsg(struct sock *sk, struct stack_msg *msg);
+ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len),
+		      void *arg);
 
 /* ---- tcp_sockopt.c --------------------------------------------------------------------------- */
 int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len);

@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections that are no sockets: SYN-RECEIVED of a passive open, and TIME-WAIT.
+ *
+ * A SYN to a listener makes a struct tcp_request, a few hundred bytes that remember what the SYN said
+ * and repeat the SYN-ACK. The ACK that completes the handshake turns it into a full socket in the
+ * listener's accept queue, or is dropped when that queue is full: the request stays, and the next
+ * SYN-ACK asks for the ACK again.
+ *
+ * At the other end of life a struct tcp_timewait answers late segments for 60 seconds; an orphan in
+ * FIN-WAIT-2 waits for the peer's FIN in the same form. A new connection may take the place of a
+ * TIME-WAIT when its numbers cannot be mistaken for the old ones: a greater sequence number or
+ * timestamp in a SYN that comes in (RFC 9293 3.6.1, RFC 6191), timestamps and a second of age for one
+ * that goes out.
+ *
+ * Both live in the established table, where segments find them.
+ */
+#include "stack/inet/inet_hash.h"
+#include "stack/inet/inet_port.h"
+#include "stack/tcp/tcp.h"
+
+/**
+ * tcp_paws_reject() - is a timestamp too old to be from this incarnation?
+ * @ts_recent:  TS.Recent
+ * @stamp:      when it was set; 0 = never
+ * @tsval:      of the segment
+ * @now:        time
+ *
+ * Source:  RFC 7323 5.3; 5.5: TS.Recent says nothing any more after 24 days
+ */
+bool tcp_paws_reject(uint32_t ts_recent, ktime_t stamp, uint32_t tsval, ktime_t now)
+{
+	if (stamp == 0 || now - stamp >= TCP_PAWS_24DAYS_MS * NSEC_PER_MSEC)
+		return false;
+	return (int32_t)(tsval - ts_recent) < 0;
+}
+
+/* ---- SYN-RECEIVED ------------------------------------------------------------------------------------- */
+
+static void request_timeout(struct timer_list *t);
+
+static void describe_request(const struct sock *sk, char *buf, size_t len)
+{
+	size_t used;
+
+	inet_describe(sk, buf, len);
+	used = strlen(buf);
+	snprintf(buf + used, len - used, " %s", tcp_state_name(sk->state));
+}
+
+const struct proto tcp_request_prot = {
+	.name = "TCP",
+	.protocol = IPPROTO_TCP,
+	.obj_size = sizeof(struct tcp_request),
+	.describe = describe_request,
+};
+
+/**
+ * tcp_request_kill() - forget a half-open connection
+ * @req:  request; the caller holds a reference if it goes on using it
+ */
+void tcp_request_kill(struct tcp_request *req)
+{
+	struct tcp_sock *listener = req->listener;
+
+	if (!listener)
+		return;
+	req->listener = NULL;
+	list_del(&req->node);
+	listener->syn_qlen--;
+	inet_ehash_remove(&req->inet);
+	timer_destroy(&req->timer);
+	sock_put(tcp_to_sk(listener));
+	sock_put(&req->inet.sk);
+}
+
+static void set_request_address(struct tcp_request *req, const struct tcp_sock *listener,
+				const struct tcp_segment *seg)
+{
+	const struct inet_sock *from = &listener->inet;
+	struct inet_sock *inet = &req->inet;
+
+	inet_sock_init(inet);
+	inet->saddr = inet->rcv_saddr = seg->daddr;
+	inet->daddr = seg->saddr;
+	inet->num = be16_to_cpu(seg->dport);
+	inet->sport = seg->dport;
+	inet->dport = seg->sport;
+	inet->tos = from->tos;
+	inet->uc_ttl = from->uc_ttl;
+	inet->pmtudisc = from->pmtudisc;
+	inet->sk.bound_dev_if = from->sk.bound_dev_if;
+	inet->sk.mark = from->sk.mark;
+	inet->sk.priority = from->sk.priority;
+	inet->sk.owner = from->sk.owner;
+	inet->sk.state = TCP_SYN_RECV;
+}
+
+/* What the SYN offers and we have enabled is agreed on. */
+static void set_request_options(struct tcp_request *req, const struct tcp_sock *listener,
+				const struct tcp_segment *seg)
+{
+	const struct tcp_sysctls *sysctl = &seg->net->tcp->sysctl;
+	const struct tcp_options *o = &seg->opt;
+
+	req->ts_ok = sysctl->timestamps && o->has_ts;
+	req->sack_ok = sysctl->sack && o->has_sack_ok;
+	req->wscale_ok = sysctl->window_scaling && o->has_wscale;
+	req->snd_wscale = req->wscale_ok ? o->wscale : 0;
+	req->ts_recent = req->ts_ok ? o->tsval : 0;
+	req->mss = o->has_mss ? o->mss : TCP_MSS_DEFAULT_V4;
+	if (listener->user_mss)
+		req->mss = (uint16_t)MIN(req->mss, listener->user_mss);
+	req->peer_wnd = (uint16_t)seg->wnd;
+	req->advmss = tcp_advertised_mss(&req->inet, listener->user_mss);
+	tcp_select_initial_window(seg->net, listener->inet.sk.rcvbuf, req->advmss, req->wscale_ok,
+				  listener->window_clamp, &req->rcv_wnd, &req->rcv_wscale);
+}
+
+static struct tcp_request *new_request(struct tcp_sock *listener, const struct tcp_segment *seg, uint32_t isn)
+{
+	struct sock *sk = sk_alloc(seg->net, listener->inet.sk.family, SOCK_STREAM, &tcp_request_prot);
+	struct tcp_request *req = (struct tcp_request *)(void *)sk;
+
+	if (!sk)
+		return NULL;
+	set_request_address(req, listener, seg);
+	list_init(&req->node);
+	timer_setup(&req->timer, &seg->net->timers, request_timeout);
+	if (inet_route(&req->inet, &req->inet.daddr) < 0) {
+		sock_put(sk);
+		return NULL;
+	}
+	set_request_options(req, listener, seg);
+	req->irs = seg->seq;
+	req->iss = isn ? isn : tcp_secure_isn(seg->net, &req->inet);
+	req->ts_off = tcp_secure_ts_off(seg->net, &req->inet.saddr, &req->inet.daddr);
+	req->sent = seg->net->now;
+	return req;
+}
+
+static bool accept_queue_full(const struct tcp_sock *listener)
+{
+	return listener->accept_qlen > listener->backlog; /* one more than asked for, as Linux */
+}
+
+/**
+ * tcp_conn_request() - a SYN for a listener
+ * @listener:  in LISTEN
+ * @seg:       SYN without ACK, RST, FIN
+ * @isn:       our initial number when a TIME-WAIT is being replaced, else 0
+ *
+ * Source:  RFC 9293 3.10.7.2, third. Text in a SYN is not kept; the peer sends it again (DEVIATES)
+ */
+struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn)
+{
+	struct net *net = seg->net;
+	struct tcp_request *req;
+
+	if (accept_queue_full(listener)) {
+		mib_inc(net, MIB_TcpExtListenDrops);
+		return TCP_RESULT(DROP, DROP_TCP_LISTEN_OVERFLOW);
+	}
+	if (listener->syn_qlen >= (uint32_t)net->tcp->sysctl.max_syn_backlog) {
+		mib_inc(net, MIB_TcpExtTCPReqQFullDrop);
+		mib_inc(net, MIB_TcpExtListenDrops);
+		return TCP_RESULT(DROP, DROP_TCP_LISTEN_OVERFLOW);
+	}
+	req = new_request(listener, seg, isn);
+	if (!req) {
+		mib_inc(net, MIB_TcpExtListenDrops);
+		return TCP_RESULT(DROP, DROP_NO_MEMORY);
+	}
+	req->listener = listener;
+	sock_hold(tcp_to_sk(listener));
+	list_add_tail(&req->node, &listener->syn_queue);
+	listener->syn_qlen++;
+	inet_ehash_insert(&req->inet);
+	mod_timer(&req->timer, net->now + TCP_RTO_INIT_US * NSEC_PER_USEC);
+	tcp_send_synack(req);
+	return TCP_GO_ON;
+}
+
+static bool deferred(const struct tcp_request *req)
+{
+	const struct tcp_sock *l = req->listener;
+
+	return l->defer_accept_s && req->inet.sk.net->now - req->sent < l->defer_accept_s * NSEC_PER_SEC;
+}
+
+/* SYN-ACK again, after 1, 2, 4, 8, 16 s; a request that waits for text (deferred) asks only at the end. */
+static void request_timeout(struct timer_list *t)
+{
+	struct tcp_request *req = container_of(t, struct tcp_request, timer);
+	struct net *net = req->inet.sk.net;
+
+	if (!req->listener)
+		return;
+	if (req->timeouts >= net->tcp->sysctl.synack_retries) {
+		mib_inc(net, MIB_TcpAttemptFails);
+		tcp_request_kill(req);
+		return;
+	}
+	req->timeouts++;
+	mod_timer(&req->timer, net->now + ((uint64_t)TCP_RTO_INIT_US << req->timeouts) * NSEC_PER_USEC);
+	if (req->acked && deferred(req))
+		return;
+	req->retransmitted = true;
+	mib_inc(net, MIB_TcpRetransSegs);
+	tcp_send_synack(req);
+}
+
+static void request_ack(struct tcp_request *req)
+{
+	struct net *net = req->inet.sk.net;
+	struct tcp_options ts = { .tsval = tcp_ts_clock(net, req->ts_off), .tsecr = req->ts_recent };
+
+	if (tcp_oow_rate_limited(net, &req->last_oow_ack))
+		return;
+	tcp_send_bare(&req->inet, req->iss + 1, req->irs + 1, (uint16_t)(req->rcv_wnd >> req->rcv_wscale),
+		      TCPHDR_ACK, req->ts_ok ? &ts : NULL);
+}
+
+/* First to fourth check of RFC 9293 3.10.7.4 for SYN-RECEIVED of a passive open. */
+static struct tcp_result check_request_segment(struct tcp_request *req, const struct tcp_segment *seg)
+{
+	bool old_ts = req->ts_ok && seg->opt.has_ts && !(seg->flags & TCPHDR_RST) &&
+		      (int32_t)(seg->opt.tsval - req->ts_recent) < 0;
+
+	if (old_ts || before(seg->end_seq, req->irs + 1) || after(seg->seq, req->irs + 1 + req->rcv_wnd)) {
+		if (!(seg->flags & TCPHDR_RST))
+			request_ack(req);
+		return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS) :
+				TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
+	}
+	if (seg->flags & TCPHDR_RST) {
+		/* RFC 5961 3.2; a passive open goes back to LISTEN without a word. */
+		if (seg->seq == req->irs + 1) {
+			mib_inc(seg->net, MIB_TcpAttemptFails);
+			tcp_request_kill(req);
+		} else {
+			request_ack(req);
+		}
+		return TCP_RESULT(DROP, DROP_TCP_RESET);
+	}
+	if (seg->flags & TCPHDR_SYN) {
+		mib_inc(seg->net, MIB_TcpAttemptFails);
+		tcp_request_kill(req);
+		return TCP_RESULT(DROP, DROP_TCP_INVALID_SYN);
+	}
+	return TCP_GO_ON;
+}
+
+static struct tcp_result complete_request(struct tcp_request *req, struct tcp_segment *seg);
+
+/**
+ * tcp_request_rcv() - a segment for a half-open connection
+ * @req:  request; the caller holds a reference
+ * @seg:  segment
+ *
+ * Source:  RFC 9293 3.10.7.4 for SYN-RECEIVED
+ */
+struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *seg)
+{
+	struct tcp_result r;
+
+	if (!req->listener)
+		return TCP_RESULT(RESET, DROP_TCP_NO_SOCKET);
+	if ((seg->flags & (TCPHDR_SYN | TCPHDR_ACK | TCPHDR_RST)) == TCPHDR_SYN && seg->seq == req->irs) {
+		/* The SYN again: our SYN-ACK was lost. */
+		if (!tcp_oow_rate_limited(seg->net, &req->last_oow_ack)) {
+			req->retransmitted = true;
+			mib_inc(seg->net, MIB_TcpRetransSegs);
+			tcp_send_synack(req);
+		}
+		return TCP_GO_ON;
+	}
+	r = check_request_segment(req, seg);
+	if (r.verdict != TCP_PASS)
+		return r;
+	if (!(seg->flags & TCPHDR_ACK))
+		return TCP_RESULT(DROP, DROP_TCP_FLAGS);
+	if (seg->ack != req->iss + 1)
+		return TCP_RESULT(RESET, DROP_TCP_ACK_INVALID);
+	if (deferred(req) && seg->end_seq == req->irs + 1) {
+		req->acked = true;
+		return TCP_GO_ON;
+	}
+	return complete_request(req, seg);
+}
+
+/**
+ * tcp_request_err() - an ICMP error about a SYN-ACK
+ * @req:  request; the caller holds a reference
+ * @seq:  number that the error quotes; only that of the SYN-ACK counts (RFC 5927 4.1)
+ */
+void tcp_request_err(struct tcp_request *req, uint32_t seq)
+{
+	if (seq != req->iss)
+		return;
+	mib_inc(req->inet.sk.net, MIB_TcpAttemptFails);
+	tcp_request_kill(req);
+}
+
+/* ---- from request to socket ------------------------------------------------------------------------------- */
+
+static void inherit_settings(struct tcp_sock *child, const struct tcp_sock *listener)
+{
+	child->ca = listener->ca;
+	child->user_mss = listener->user_mss;
+	child->window_clamp = listener->window_clamp;
+	child->nodelay = listener->nodelay;
+	child->cork = listener->cork;
+	child->keep_idle_s = listener->keep_idle_s;
+	child->keep_intvl_s = listener->keep_intvl_s;
+	child->keep_cnt = listener->keep_cnt;
+	child->syn_retries = listener->syn_retries;
+	child->user_timeout_ms = listener->user_timeout_ms;
+	child->linger2_s = listener->linger2_s;
+	child->notsent_lowat = listener->notsent_lowat;
+	child->inq_cmsg = listener->inq_cmsg;
+}
+
+static void inherit_numbers(struct tcp_sock *child, const struct tcp_request *req)
+{
+	child->iss = child->snd_una = child->snd_up = child->snd_sml = req->iss;
+	child->snd_nxt = child->write_seq = child->high_rxt = child->lost_seq = req->iss + 1;
+	child->snd_wscale = req->snd_wscale;
+	child->snd_wnd = child->max_window = req->peer_wnd;
+	child->irs = req->irs;
+	child->rcv_nxt = child->rcv_wup = child->copied_seq = child->last_ack_sent = req->irs + 1;
+	child->rcv_wnd = req->rcv_wnd;
+	child->rcv_wscale = req->rcv_wscale;
+	child->wscale_ok = req->wscale_ok;
+	child->sack_ok = req->sack_ok;
+	child->ts_ok = req->ts_ok;
+	child->ts_off = req->ts_off;
+	child->ts_recent = req->ts_recent;
+	child->ts_recent_stamp = req->ts_ok ? req->sent : 0;
+	child->mss_clamp = req->mss;
+	child->advmss = req->advmss;
+	child->syn_stamp = req->sent;
+	child->retransmits = req->timeouts;
+	child->total_retrans = req->retransmitted ? MAX(req->timeouts, 1) : 0;
+}
+
+/* A full socket in SYN-RECEIVED in place of the request; NULL without memory. */
+static struct tcp_sock *create_child(struct tcp_request *req)
+{
+	struct tcp_sock *listener = req->listener, *child;
+	struct net *net = req->inet.sk.net;
+	struct sock *sk;
+
+	sk = sk_alloc(net, listener->inet.sk.family, SOCK_STREAM, &tcp_prot);
+	if (!sk)
+		return NULL;
+	child = tcp_sk(sk);
+	inet_sock_init(&child->inet);
+	if (tcp_prot.init(sk)) {
+		sock_put(sk);
+		return NULL;
+	}
+	inet_sock_clone(&child->inet, &listener->inet);
+	inherit_settings(child, listener);
+	inherit_numbers(child, req);
+	child->inet.saddr = child->inet.rcv_saddr = req->inet.saddr;
+	child->inet.daddr = req->inet.daddr;
+	child->inet.dport = req->inet.dport;
+	child->inet.sport = req->inet.sport;
+	child->inet.dst = req->inet.dst;
+	child->inet.num = 0;
+	inet_inherit_port(&child->inet, &listener->inet);
+	child->inet.num = req->inet.num;
+	child->inet.userlocks_port = child->inet.userlocks_addr = false;
+	tcp_sync_mss(child, child->inet.dst.mtu);
+	sk->state = TCP_SYN_RECV;
+	return child;
+}
+
+/* The ACK of our SYN-ACK: RFC 9293 3.10.7.4, fifth, SYN-RECEIVED. */
+static struct tcp_result complete_request(struct tcp_request *req, struct tcp_segment *seg)
+{
+	struct tcp_sock *listener = req->listener, *child;
+	struct sock *lsk = tcp_to_sk(listener);
+
+	if (accept_queue_full(listener)) {
+		mib_inc(seg->net, MIB_TcpExtListenDrops);
+		if (seg->net->tcp->sysctl.abort_on_overflow) {
+			tcp_request_kill(req);
+			return TCP_RESULT(RESET, DROP_TCP_LISTEN_OVERFLOW);
+		}
+		req->acked = true;
+		return TCP_RESULT(DROP, DROP_TCP_LISTEN_OVERFLOW);
+	}
+	child = create_child(req);
+	if (!child) {
+		mib_inc(seg->net, MIB_TcpExtListenDrops);
+		return TCP_RESULT(DROP, DROP_NO_MEMORY);
+	}
+	sock_hold(lsk);
+	tcp_request_kill(req);
+	inet_ehash_insert(&child->inet);
+	child->listener = listener;
+	list_add_tail(&child->accept_node, &listener->accept_queue);
+	listener->accept_qlen++;
+	mib_inc(seg->net, MIB_TcpPassiveOpens);
+
+	sock_hold(tcp_to_sk(child));
+	tcp_segment_rcv(child, seg);
+	sock_put(tcp_to_sk(child));
+	lsk->data_ready(lsk);
+	sock_put(lsk);
+	return TCP_RESULT(TAKEN, NOT_DROPPED);
+}
+
+/**
+ * tcp_listen_stop() - a listener closes: half-open connections are forgotten, finished ones reset
+ * @tp:  listener
+ */
+void tcp_listen_stop(struct tcp_sock *tp)
+{
+	struct tcp_request *req, *next_req;
+	struct tcp_sock *child;
+	struct sock *sk;
+
+	list_for_each_entry_safe(req, next_req, &tp->syn_queue, node)
+		tcp_request_kill(req);
+	while (!list_empty(&tp->accept_queue)) {
+		child = list_first_entry(&tp->accept_queue, struct tcp_sock, accept_node);
+		sk = tcp_to_sk(child);
+		list_del(&child->accept_node);
+		child->listener = NULL;
+		tp->accept_qlen--;
+		if (sk->state != TCP_CLOSE) {
+			tcp_send_active_reset(child);
+			tcp_done(child);
+		}
+		sock_put(sk);
+	}
+}
+
+/* ---- TIME-WAIT ------------------------------------------------------------------------------------------- */
+
+const struct proto tcp_timewait_prot = {
+	.name = "TCP",
+	.protocol = IPPROTO_TCP,
+	.obj_size = sizeof(struct tcp_timewait),
+	.describe = describe_request,
+};
+
+/**
+ * tcp_timewait_kill() - the entry ends
+ * @tw:  entry; the caller holds a reference if it goes on using it
+ */
+void tcp_timewait_kill(struct tcp_timewait *tw)
+{
+	struct net *net = tw->inet.sk.net;
+
+	if (!tw->substate)
+		return;
+	tw->substate = 0;
+	inet_ehash_remove(&tw->inet);
+	inet_put_port(&tw->inet.sk);
+	timer_destroy(&tw->timer);
+	net->tcp->timewaits--;
+	net->busy--;
+	sock_put(&tw->inet.sk);
+}
+
+static void timewait_timeout(struct timer_list *t)
+{
+	struct tcp_timewait *tw = container_of(t, struct tcp_timewait, timer);
+
+	mib_inc(tw->inet.sk.net, MIB_TcpExtTW);
+	tcp_timewait_kill(tw);
+}
+
+static void copy_to_timewait(struct tcp_timewait *tw, struct tcp_sock *tp)
+{
+	const struct inet_sock *from = &tp->inet;
+	struct inet_sock *inet = &tw->inet;
+
+	inet_sock_init(inet);
+	inet->saddr = from->saddr;
+	inet->rcv_saddr = from->rcv_saddr;
+	inet->daddr = from->daddr;
+	inet->sport = from->sport;
+	inet->dport = from->dport;
+	inet->dst = from->dst;
+	inet->tos = from->tos;
+	inet->uc_ttl = from->uc_ttl;
+	inet->pmtudisc = from->pmtudisc;
+	inet->sk.flags = from->sk.flags | 1UL << SOCK_DEAD;
+	inet->sk.bound_dev_if = from->sk.bound_dev_if;
+	inet->sk.owner = from->sk.owner;
+	inet->sk.state = TCP_TIME_WAIT;
+	tw->snd_nxt = tp->snd_nxt;
+	tw->rcv_nxt = tp->rcv_nxt;
+	tw->rcv_wnd = tcp_receive_window(tp);
+	tw->rcv_wscale = tp->rcv_wscale;
+	tw->ts_ok = tp->ts_ok;
+	tw->ts_off = tp->ts_off;
+	tw->ts_recent = tp->ts_recent;
+	tw->ts_recent_stamp = tp->ts_recent_stamp;
+	tw->last_oow_ack = tp->last_oow_ack;
+}
+
+static void timewait_wait(struct tcp_timewait *tw, uint32_t ms)
+{
+	mod_timer(&tw->timer, tw->inet.sk.net->now + ms * NSEC_PER_MSEC);
+}
+
+/**
+ * tcp_enter_time_wait() - a small entry takes the place of the connection, which is then CLOSED
+ * @tp:          connection; the caller holds a reference
+ * @substate:    TCP_TIME_WAIT, or TCP_FIN_WAIT2 for an orphan
+ * @timeout_ms:  how long
+ *
+ * When there are too many, or no memory, the connection just ends (tcp_max_tw_buckets, as Linux).
+ */
+void tcp_enter_time_wait(struct tcp_sock *tp, uint8_t substate, uint32_t timeout_ms)
+{
+	struct net *net = tcp_net(tp);
+	struct tcp_timewait *tw = NULL;
+
+	if (net->tcp->timewaits < (unsigned int)net->tcp->sysctl.max_tw_buckets)
+		tw = (struct tcp_timewait *)(void *)sk_alloc(net, tp->inet.sk.family, SOCK_STREAM,
+							    &tcp_timewait_prot);
+	if (!tw) {
+		mib_inc(net, MIB_TcpExtTCPTimeWaitOverflow);
+		tcp_done(tp);
+		return;
+	}
+	copy_to_timewait(tw, tp);
+	tw->substate = substate;
+	inet_inherit_port(&tw->inet, &tp->inet);
+	tw->inet.num = tp->inet.num;
+	inet_ehash_remove(&tp->inet);
+	inet_ehash_insert(&tw->inet);
+	timer_setup(&tw->timer, &net->timers, timewait_timeout);
+	timewait_wait(tw, timeout_ms);
+	net->tcp->timewaits++;
+	net->busy++;
+	tcp_done(tp);
+}
+
+static void timewait_ack(struct tcp_timewait *tw)
+{
+	struct net *net = tw->inet.sk.net;
+	struct tcp_options ts = { .tsval = tcp_ts_clock(net, tw->ts_off), .tsecr = tw->ts_recent };
+
+	tcp_send_bare(&tw->inet, tw->snd_nxt, tw->rcv_nxt, (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale),
+		      TCPHDR_ACK, tw->ts_ok ? &ts : NULL);
+}
+
+static void timewait_ack_limited(struct tcp_timewait *tw)
+{
+	if (!tcp_oow_rate_limited(tw->inet.sk.net, &tw->last_oow_ack))
+		timewait_ack(tw);
+}
+
+static void timewait_store_ts(struct tcp_timewait *tw, const struct tcp_segment *seg)
+{
+	if (!tw->ts_ok || !seg->opt.has_ts)
+		return;
+	tw->ts_recent = seg->opt.tsval;
+	tw->ts_recent_stamp = seg->net->now;
+}
+
+/* An orphan waits for the FIN: anything else that is new comes too late for a program that is gone. */
+static struct tcp_result fin_wait2_rcv(struct tcp_timewait *tw, const struct tcp_segment *seg, bool old_ts)
+{
+	if (old_ts || before(seg->end_seq, tw->rcv_nxt) || after(seg->seq, tw->rcv_nxt + tw->rcv_wnd)) {
+		if (!(seg->flags & TCPHDR_RST))
+			timewait_ack_limited(tw);
+		return TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
+	}
+	if (seg->flags & TCPHDR_RST) {
+		if (seg->seq == tw->rcv_nxt)
+			tcp_timewait_kill(tw);
+		else
+			timewait_ack_limited(tw); /* RFC 5961 3.2 */
+		return TCP_RESULT(DROP, DROP_TCP_RESET);
+	}
+	if (seg->flags & TCPHDR_SYN) {
+		timewait_ack_limited(tw); /* RFC 5961 4.2 */
+		return TCP_RESULT(DROP, DROP_TCP_INVALID_SYN);
+	}
+	if (!(seg->flags & TCPHDR_ACK) || seg->end_seq == seg->seq || !after(seg->end_seq, tw->rcv_nxt))
+		return TCP_GO_ON;
+	if (!(seg->flags & TCPHDR_FIN) || seg->end_seq != tw->rcv_nxt + 1) {
+		mib_inc(seg->net, MIB_TcpExtTCPAbortOnData);
+		tcp_timewait_kill(tw);
+		return TCP_RESULT(RESET, DROP_TCP_CLOSED);
+	}
+	tw->substate = TCP_TIME_WAIT;
+	tw->rcv_nxt = seg->end_seq;
+	timewait_store_ts(tw, seg);
+	timewait_wait(tw, TCP_TIMEWAIT_MS);
+	timewait_ack(tw);
+	return TCP_GO_ON;
+}
+
+/* RFC 9293 3.6.1 (MAY-2), RFC 6191 2: a SYN whose numbers are beyond all of the old connection. */
+static bool may_reopen(const struct tcp_timewait *tw, const struct tcp_segment *seg, bool old_ts)
+{
+	if ((seg->flags & (TCPHDR_SYN | TCPHDR_RST | TCPHDR_ACK | TCPHDR_FIN)) != TCPHDR_SYN || old_ts)
+		return false;
+	return after(seg->seq, tw->rcv_nxt) ||
+	       (tw->ts_ok && seg->opt.has_ts && (int32_t)(seg->opt.tsval - tw->ts_recent) > 0);
+}
+
+/**
+ * tcp_timewait_rcv() - a segment for a TIME-WAIT entry
+ * @tw:     entry; the caller holds a reference
+ * @seg:    segment
+ * @again:  result: true = a SYN that may open a new connection in place of @tw, which still exists
+ * @isn:    result: initial number for that connection
+ *
+ * Source:  RFC 9293 3.10.7.4 for TIME-WAIT
+ */
+struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *seg, bool *again,
+				   uint32_t *isn)
+{
+	bool old_ts = tw->ts_ok && seg->opt.has_ts && !(seg->flags & TCPHDR_RST) &&
+		      tcp_paws_reject(tw->ts_recent, tw->ts_recent_stamp, seg->opt.tsval, seg->net->now);
+
+	if (!tw->substate)
+		return TCP_RESULT(RESET, DROP_TCP_NO_SOCKET);
+	if (tw->substate == TCP_FIN_WAIT2)
+		return fin_wait2_rcv(tw, seg, old_ts);
+
+	if (seg->flags & TCPHDR_RST) {
+		/* RFC 1337 warns of this; RFC 9293 asks for it, as Linux unless tcp_rfc1337. */
+		if (seg->seq == tw->rcv_nxt && !seg->net->tcp->sysctl.rfc1337)
+			tcp_timewait_kill(tw);
+		return TCP_RESULT(DROP, DROP_TCP_RESET);
+	}
+	if (may_reopen(tw, seg, old_ts)) {
+		*isn = tw->snd_nxt + 65535 + 2;
+		if (*isn == 0)
+			*isn = 1;
+		*again = true;
+		return TCP_GO_ON;
+	}
+	if (!old_ts && seg->seq == tw->rcv_nxt && seg->end_seq == seg->seq) {
+		timewait_store_ts(tw, seg); /* a bare ACK: nothing to say */
+		return TCP_GO_ON;
+	}
+	/* A FIN again, or old text: our last ACK was lost. */
+	if (seg->flags & TCPHDR_FIN)
+		timewait_wait(tw, TCP_TIMEWAIT_MS);
+	timewait_ack_limited(tw);
+	return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS) : TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
+}
+
+/**
+ * tcp_check_established() - may an outgoing connection use this local port?
+ * @inet:  socket, addresses and dport set
+ * @port:  local port, host order
+ *
+ * A TIME-WAIT is replaced when timestamps tell the connections apart and a second has passed since the
+ * last one (RFC 6191; net.ipv4.tcp_tw_reuse, here on by default). The new connection starts beyond the
+ * old numbers.
+ *
+ * Return:  0; -EADDRNOTAVAIL
+ */
+int tcp_check_established(struct inet_sock *inet, uint16_t port)
+{
+	struct net *net = inet->sk.net;
+	struct inet_sock *other;
+	struct tcp_timewait *tw;
+
+	other = inet_lookup_established(net, IPPROTO_TCP, &inet->daddr, inet->dport, &inet->rcv_saddr,
+					cpu_to_be16(port), inet->sk.bound_dev_if);
+	if (!other || other == inet)
+		return 0;
+	if (other->sk.prot != &tcp_timewait_prot)
+		return -EADDRNOTAVAIL;
+	tw = (struct tcp_timewait *)(void *)other;
+	if (!net->tcp->sysctl.tw_reuse || tw->substate != TCP_TIME_WAIT || !tw->ts_ok ||
+	    net->now - tw->ts_recent_stamp <= NSEC_PER_SEC)
+		return -EADDRNOTAVAIL;
+	tcp_sk(&inet->sk)->write_seq = tw->snd_nxt + 65535 + 2;
+	mib_inc(net, MIB_TcpExtTWRecycled);
+	tcp_timewait_kill(tw);
+	return 0;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options of level IPPROTO_TCP, TCP_INFO, ioctls. Ranges and errors are those of Linux; what is not
+ * implemented answers -ENOPROTOOPT and never succeeds silently.
+ */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "stack/tcp/tcp.h"
+
+#include <linux/tcp.h> /* behind sock.h: it defines SOCK_*_LOCK as macros */
+
+#define MAX_KEEPIDLE_S  32767
+#define MAX_KEEPINTVL_S 32767
+#define MAX_KEEPCNT     127
+#define MAX_SYNCNT      127
+#define MAX_LINGER2_S   120
+#define MIN_MAXSEG      88
+#define MAX_MAXSEG      32767
+#define MIN_CLAMP       1152
+#define CA_NAME_MAX     16
+
+/* ---- setting ------------------------------------------------------------------------------------------ */
+
+static int set_ranged_u32(uint32_t *field, int v, int min, int max)
+{
+	if (v < min || v > max)
+		return -EINVAL;
+	*field = (uint32_t)v;
+	return 0;
+}
+
+static int set_ranged_u8(uint8_t *field, int v, int min, int max)
+{
+	if (v < min || v > max)
+		return -EINVAL;
+	*field = (uint8_t)v;
+	return 0;
+}
+
+static int set_congestion(struct tcp_sock *tp, const void *val, socklen_t len)
+{
+	const struct tcp_congestion_ops *ca;
+	size_t n;
+
+	if (len < 1)
+		return -EINVAL;
+	n = strnlen(val, MIN(len, (socklen_t)CA_NAME_MAX - 1));
+	ca = tcp_ca_find(val, n);
+	if (!ca)
+		return -ENOENT;
+	if (ca == tp->ca)
+		return 0;
+	tp->ca = ca;
+	memset(tp->ca_priv, 0, sizeof(tp->ca_priv));
+	if (ca->init && tp->inet.sk.state != TCP_CLOSE && tp->inet.sk.state != TCP_LISTEN)
+		ca->init(tp);
+	return 0;
+}
+
+/* Seconds, rounded up to whole SYN-ACK timeouts of 1, 2, 4 ... s, as Linux shows them. */
+static uint32_t round_to_retries(int seconds)
+{
+	uint32_t period = 1, step = 1;
+
+	if (seconds <= 0)
+		return 0;
+	while (period < (uint32_t)seconds && period < 100000) {
+		step = MIN(step * 2, 120U);
+		period += step;
+	}
+	return period;
+}
+
+static int set_window_clamp(struct tcp_sock *tp, int v)
+{
+	if (v < 0 || (v == 0 && tp->inet.sk.state != TCP_CLOSE))
+		return -EINVAL;
+	tp->window_clamp = v == 0 ? 0 : (uint32_t)MAX(v, MIN_CLAMP);
+	return 0;
+}
+
+static int set_keepidle(struct tcp_sock *tp, int v)
+{
+	int err = set_ranged_u32(&tp->keep_idle_s, v, 1, MAX_KEEPIDLE_S);
+
+	if (!err && sock_flag(&tp->inet.sk, SOCK_KEEPOPEN))
+		tcp_set_keepalive(tp, true);
+	return err;
+}
+
+static void set_quickack(struct tcp_sock *tp, int v)
+{
+	uint8_t state = tp->inet.sk.state;
+
+	tp->ack.pingpong = !v;
+	if (!v)
+		return;
+	if ((state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && tp->ack.scheduled)
+		tcp_send_ack(tp);
+	if (!(v & 1))
+		tp->ack.pingpong = true;
+	else
+		tp->ack.quick = TCP_MAX_QUICKACKS;
+}
+
+static int set_nodelay(struct tcp_sock *tp, int v)
+{
+	tp->nodelay = v;
+	if (v)
+		tcp_output(tp);
+	return 0;
+}
+
+static int set_cork(struct tcp_sock *tp, int v)
+{
+	tp->cork = v;
+	if (!v)
+		tcp_output(tp);
+	return 0;
+}
+
+static int set_linger2(struct tcp_sock *tp, int v)
+{
+	if (v < 0)
+		tp->linger2_s = -1;
+	else
+		tp->linger2_s = v > MAX_LINGER2_S ? 0 : v;
+	return 0;
+}
+
+static int set_int_option(struct tcp_sock *tp, int name, int v)
+{
+	switch (name) {
+	case TCP_NODELAY:
+		return set_nodelay(tp, v);
+	case TCP_CORK:
+		return set_cork(tp, v);
+	case TCP_MAXSEG:
+		return v == 0 ? (tp->user_mss = 0, 0) :
+				set_ranged_u32(&tp->user_mss, v, MIN_MAXSEG, MAX_MAXSEG);
+	case TCP_KEEPIDLE:
+		return set_keepidle(tp, v);
+	case TCP_KEEPINTVL:
+		return set_ranged_u32(&tp->keep_intvl_s, v, 1, MAX_KEEPINTVL_S);
+	case TCP_KEEPCNT:
+		return set_ranged_u8(&tp->keep_cnt, v, 1, MAX_KEEPCNT);
+	case TCP_SYNCNT:
+		return set_ranged_u8(&tp->syn_retries, v, 1, MAX_SYNCNT);
+	case TCP_LINGER2:
+		return set_linger2(tp, v);
+	case TCP_DEFER_ACCEPT:
+		tp->defer_accept_s = round_to_retries(v);
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		return set_window_clamp(tp, v);
+	case TCP_QUICKACK:
+		set_quickack(tp, v);
+		return 0;
+	case TCP_USER_TIMEOUT:
+		return set_ranged_u32(&tp->user_timeout_ms, v, 0, INT32_MAX);
+	case TCP_NOTSENT_LOWAT:
+		tp->notsent_lowat = v ? (uint32_t)v : UINT32_MAX;
+		tcp_write_space(tp);
+		return 0;
+	case TCP_INQ:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		tp->inq_cmsg = v;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/**
+ * tcp_setsockopt() - setsockopt() of level IPPROTO_TCP
+ * @sk:     socket
+ * @level:  level
+ * @name:   TCP_*
+ * @val:    value
+ * @len:    its length
+ *
+ * Return:  0; -ENOPROTOOPT for what is not there, -EINVAL out of range, -ENOENT for an unknown algorithm
+ */
+int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len)
+{
+	int v, err;
+
+	if (level != IPPROTO_TCP)
+		return -ENOPROTOOPT;
+	if (name == TCP_CONGESTION)
+		return set_congestion(tcp_sk(sk), val, len);
+	err = sockopt_get_int(val, len, &v);
+	if (err)
+		return err;
+	return set_int_option(tcp_sk(sk), name, v);
+}
+
+/* ---- TCP_INFO ------------------------------------------------------------------------------------------- */
+
+static uint32_t ms_since(const struct tcp_sock *tp, ktime_t then)
+{
+	return then ? (uint32_t)((tcp_net(tp)->now - then) / NSEC_PER_MSEC) : 0;
+}
+
+static uint32_t segments(const struct tcp_sock *tp, uint32_t bytes)
+{
+	uint32_t mss = tcp_current_mss(tp);
+
+	return bytes / mss + (bytes % mss ? 1 : 0);
+}
+
+static void info_recovery(const struct tcp_sock *tp, struct tcp_info *i)
+{
+	uint32_t lost = 0, flight = tcp_in_flight(tp), pipe = tcp_pipe(tp);
+
+	if (tp->ca_state >= CA_RECOVERY && flight > pipe + tp->sacked_bytes)
+		lost = flight - pipe - tp->sacked_bytes;
+	i->tcpi_ca_state = tp->ca_state;
+	i->tcpi_unacked = segments(tp, flight);
+	i->tcpi_sacked = segments(tp, tp->sacked_bytes + tp->reno_sacked);
+	i->tcpi_lost = segments(tp, lost);
+	i->tcpi_retrans = tp->ca_state >= CA_RECOVERY ? segments(tp, tp->high_rxt - tp->snd_una) : 0;
+	i->tcpi_retransmits = tp->retransmits;
+	i->tcpi_backoff = tp->backoff;
+	i->tcpi_probes = tp->probes_out;
+	i->tcpi_total_retrans = tp->total_retrans;
+	i->tcpi_bytes_retrans = tp->bytes_retrans;
+	i->tcpi_dsack_dups = tp->dsack_dups;
+	i->tcpi_reordering = tp->dupthresh ? tp->dupthresh : TCP_DUPTHRESH;
+	i->tcpi_snd_cwnd = MAX(tp->snd_cwnd / tcp_current_mss(tp), 1U);
+	i->tcpi_snd_ssthresh = tp->snd_ssthresh >= UINT32_MAX / 2 ?
+				       INT32_MAX : tp->snd_ssthresh / tcp_current_mss(tp);
+}
+
+static void info_times(const struct tcp_sock *tp, struct tcp_info *i)
+{
+	i->tcpi_rto = tcp_rto_us(tp);
+	i->tcpi_ato = tp->ack.ato_ms * 1000;
+	i->tcpi_rtt = tp->srtt_us;
+	i->tcpi_rttvar = tp->rttvar_us;
+	i->tcpi_min_rtt = tp->min_rtt_us;
+	i->tcpi_rcv_rtt = tp->rcv_rtt_us;
+	i->tcpi_last_data_sent = ms_since(tp, tp->last_send);
+	i->tcpi_last_data_recv = ms_since(tp, tp->ack.lrcvtime);
+	i->tcpi_last_ack_recv = ms_since(tp, tp->rcv_tstamp);
+}
+
+static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->tcpi_state = tp->inet.sk.state;
+	if (i->tcpi_state == TCP_LISTEN) { /* as Linux: the accept queue */
+		i->tcpi_unacked = tp->accept_qlen;
+		i->tcpi_sacked = tp->backlog;
+		return;
+	}
+	i->tcpi_options = (uint8_t)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (tp->sack_ok ? TCPI_OPT_SACK : 0) |
+				    (tp->wscale_ok ? TCPI_OPT_WSCALE : 0));
+	i->tcpi_snd_wscale = (unsigned char)(tp->snd_wscale & 15U) & 15U;
+	i->tcpi_rcv_wscale = (unsigned char)(tp->rcv_wscale & 15U) & 15U;
+	i->tcpi_snd_mss = tcp_current_mss(tp);
+	i->tcpi_rcv_mss = tp->ack.rcv_mss;
+	i->tcpi_advmss = tp->advmss;
+	i->tcpi_pmtu = tp->pmtu;
+	i->tcpi_rcv_ssthresh = tp->rcv_wnd;
+	i->tcpi_rcv_space = tp->rcvq_space;
+	i->tcpi_bytes_acked = tp->bytes_acked;
+	i->tcpi_bytes_received = tp->bytes_received;
+	i->tcpi_bytes_sent = tp->bytes_sent;
+	i->tcpi_segs_out = tp->segs_out;
+	i->tcpi_segs_in = tp->segs_in;
+	i->tcpi_data_segs_in = tp->data_segs_in;
+	i->tcpi_data_segs_out = tp->data_segs_out;
+	i->tcpi_delivered = tp->delivered;
+	i->tcpi_notsent_bytes = tp->write_seq - tp->snd_nxt;
+	if (after(tp->snd_nxt, tp->write_seq))
+		i->tcpi_notsent_bytes = 0;
+	i->tcpi_rcv_ooopack = tp->rcv_ooopack;
+	i->tcpi_snd_wnd = tp->snd_wnd;
+	info_times(tp, i);
+	info_recovery(tp, i);
+}
+
+/* ---- getting -------------------------------------------------------------------------------------------- */
+
+static int maxseg(const struct tcp_sock *tp)
+{
+	uint8_t state = tp->inet.sk.state;
+
+	if (state == TCP_CLOSE || state == TCP_LISTEN)
+		return tp->user_mss ? (int)tp->user_mss : (int)TCP_MSS_DEFAULT_V4;
+	return (int)tcp_current_mss(tp);
+}
+
+static int get_int_option(const struct tcp_sock *tp, int name, int *v)
+{
+	const struct tcp_sysctls *sysctl = &tcp_net(tp)->tcp->sysctl;
+
+	switch (name) {
+	case TCP_NODELAY: *v = tp->nodelay; return 0;
+	case TCP_CORK: *v = tp->cork; return 0;
+	case TCP_MAXSEG: *v = maxseg(tp); return 0;
+	case TCP_KEEPIDLE: *v = (int)tcp_keepalive_time(tp); return 0;
+	case TCP_KEEPINTVL: *v = (int)tcp_keepalive_intvl(tp); return 0;
+	case TCP_KEEPCNT: *v = (int)tcp_keepalive_cnt(tp); return 0;
+	case TCP_SYNCNT: *v = tp->syn_retries ? tp->syn_retries : sysctl->syn_retries; return 0;
+	case TCP_LINGER2: *v = tp->linger2_s ? tp->linger2_s : sysctl->fin_timeout_s; return 0;
+	case TCP_DEFER_ACCEPT: *v = (int)tp->defer_accept_s; return 0;
+	case TCP_WINDOW_CLAMP: *v = (int)tp->window_clamp; return 0;
+	case TCP_QUICKACK: *v = !tp->ack.pingpong; return 0;
+	case TCP_USER_TIMEOUT: *v = (int)tp->user_timeout_ms; return 0;
+	case TCP_NOTSENT_LOWAT: *v = tp->notsent_lowat == UINT32_MAX ? 0 : (int)tp->notsent_lowat; return 0;
+	case TCP_INQ: *v = tp->inq_cmsg; return 0;
+	default: return -ENOPROTOOPT;
+	}
+}
+
+/**
+ * tcp_getsockopt() - getsockopt() of level IPPROTO_TCP
+ * @sk:     socket
+ * @level:  level
+ * @name:   TCP_*
+ * @val:    answer
+ * @len:    in: room; out: length of the answer
+ */
+int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	int v, err;
+
+	if (level != IPPROTO_TCP)
+		return -ENOPROTOOPT;
+	if (name == TCP_INFO) {
+		struct tcp_info info;
+
+		fill_info(tp, &info);
+		return sockopt_put_bytes(val, len, &info, sizeof(info));
+	}
+	if (name == TCP_CONGESTION) {
+		char ca[CA_NAME_MAX] = { 0 };
+
+		memcpy(ca, tp->ca->name, MIN(strlen(tp->ca->name), sizeof(ca) - 1));
+		return sockopt_put_bytes(val, len, ca, sizeof(ca));
+	}
+	err = get_int_option(tp, name, &v);
+	return err ? err : sockopt_put_int(val, len, v);
+}
+
+/* ---- ioctl ---------------------------------------------------------------------------------------------- */
+
+static int readable_bytes(const struct tcp_sock *tp)
+{
+	uint32_t n = tcp_inq(tp), to_mark = tp->rcv_up - tp->copied_seq;
+
+	/* Up to the urgent byte, which is not part of the text. */
+	if (tp->urg_state && !sock_flag(&tp->inet.sk, SOCK_URGINLINE) && to_mark < n)
+		return (int)to_mark;
+	return (int)n;
+}
+
+/**
+ * tcp_ioctl() - SIOCINQ (FIONREAD), SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD
+ * @sk:     socket
+ * @cmd:    request
+ * @value:  answer
+ *
+ * Return:  0; -EINVAL for a listener, -ENOTTY for what is not there
+ */
+int tcp_ioctl(struct sock *sk, unsigned long cmd, int *value)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	bool handshake = sk->state == TCP_SYN_SENT || sk->state == TCP_SYN_RECV;
+
+	switch (cmd) {
+	case SIOCINQ:
+		if (sk->state == TCP_LISTEN)
+			return -EINVAL;
+		*value = readable_bytes(tp);
+		return 0;
+	case SIOCATMARK:
+		*value = tp->urg_state && tp->rcv_up == tp->copied_seq;
+		return 0;
+	case SIOCOUTQ:
+		if (sk->state == TCP_LISTEN)
+			return -EINVAL;
+		*value = handshake ? 0 : (int)(tcp_snd_end(tp) - tp->snd_una);
+		return 0;
+	case SIOCOUTQNSD:
+		if (sk->state == TCP_LISTEN)
+			return -EINVAL;
+		*value = handshake ? 0 : (int)tcp_unsent(tp);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
