@@ -138,7 +138,7 @@ TEST(test_no_wake_after_release)
 /* Any level, name and length, in buffers whose ends the sanitizer watches: an answer, no crash. */
 TEST(test_option_calls_survive_anything)
 {
-	static const int levels[] = { SOL_SOCKET, SOL_IP, SOL_UDP, 255, 6, 4711 };
+	static const int levels[] = { SOL_SOCKET, SOL_IP, SOL_RAW, 17, 6, 4711 };
 	struct host h = sock_host_up();
 	struct socket *s[3] = { udp_socket(&h), make_socket(&h, SOCK_RAW, IPPROTO_ICMP),
 				make_socket(&h, SOCK_DGRAM, IPPROTO_ICMP) };
