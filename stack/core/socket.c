@@ -13,9 +13,8 @@
 
 #include "stack/core/socket.h"
 
-#define SOCK_TYPE_MAX 11        /* Linux: types above SOCK_PACKET (10) are invalid */
-#define FAMILY_MAX 46           /* Linux's AF_MAX */
-#define SOMAXCONN_DEFAULT 4096  /* net.core.somaxconn */
+#define SOCK_TYPE_MAX 11 /* Linux: types above SOCK_PACKET (10) are invalid */
+#define FAMILY_MAX 46    /* Linux's AF_MAX */
 
 /**
  * sock_register() - a family announces its creator
@@ -124,14 +123,12 @@ int sock_bind(struct socket *sock, const struct sockaddr *addr, socklen_t len)
 /**
  * sock_listen() - listen()
  * @sock:    socket
- * @backlog: as passed; negative counts as huge and the bound is somaxconn, as Linux
+ * @backlog: as passed; the transport bounds it by somaxconn and takes a negative one as huge
  *
  * Return: 0 or negative errno
  */
 int sock_listen(struct socket *sock, int backlog)
 {
-	if ((unsigned int)backlog > SOMAXCONN_DEFAULT)
-		backlog = SOMAXCONN_DEFAULT;
 	return sock->ops->listen(sock, backlog);
 }
 

@@ -440,9 +440,9 @@ static int inet_shutdown(struct socket *sock, int how)
 	struct sock *sk = sock->sk;
 	int err = 0;
 
-	how++; /* SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 become the bits 1, 2, 3 */
-	if ((how & ~SHUTDOWN_MASK) || !how)
+	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
+	how++; /* SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 become the bits 1, 2, 3 */
 	if (sock->state == SS_CONNECTING)
 		sock->state = sk->state == TCP_SYN_SENT || sk->state == TCP_SYN_RECV ||
 			      sk->state == TCP_CLOSE ? SS_DISCONNECTING : SS_CONNECTED;

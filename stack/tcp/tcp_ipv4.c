@@ -289,6 +289,11 @@ static void deliver(struct inet_sock *inet, struct tcp_segment *seg)
 	struct sock *sk = &inet->sk;
 
 	rx_note_owner(seg->net, sk);
+	/* RFC 5082 3 (GTSM), IP_MINTTL: who is farther away than agreed is not heard. */
+	if (ip_cb(seg->skb)->ttl < inet->min_ttl) {
+		skb_drop(seg->skb, SKB_DROP_TCP_MINTTL);
+		return;
+	}
 	sock_hold(sk);
 	if (sk->prot == &tcp_timewait_prot)
 		timewait_segment((struct tcp_timewait *)(void *)inet, seg);
