@@ -242,7 +242,8 @@ void icmp_send(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-/* RFC 1122 3.2.2.6: from the address that was asked, with all of the data, however long. */
+/* RFC 1122 3.2.2.6: from the address that was asked, with all of the data, however long. The code,
+ * which should be zero, is sent back as it came (Linux). */
 static enum skb_drop_reason answer_echo(struct sk_buff *skb)
 {
 	struct net *net = skb->net;
@@ -252,7 +253,7 @@ static enum skb_drop_reason answer_echo(struct sk_buff *skb)
 
 	if (route_back(net, cb->saddr, cb->daddr, &dst))
 		return SKB_DROP_IP_OUT_NO_ROUTE;
-	msg = new_message(net, &dst, ICMP4_ECHOREPLY, 0, skb->len);
+	msg = new_message(net, &dst, ICMP4_ECHOREPLY, skb->data[1], skb->len);
 	if (!msg)
 		return SKB_DROP_NO_MEMORY;
 	memcpy(msg->data + 4, skb->data + 4, skb->len - 4);
@@ -401,7 +402,7 @@ static enum skb_drop_reason take_message(struct sk_buff *skb)
 		return reason;
 	switch (h->type) {
 	case ICMP4_ECHO:
-		return h->code == 0 ? answer_echo(skb) : SKB_DROP_ICMP_INVALID;
+		return answer_echo(skb);
 	case ICMP4_ECHOREPLY:
 		if (net->inet->ping_rcv)
 			net->inet->ping_rcv(skb);
