@@ -15,12 +15,12 @@ static const struct pernet_operations *const socket_layers[] = {
 	&inet_port_pernet_ops, &inet_sock_pernet_ops, &udp_pernet_ops, &raw_pernet_ops, NULL,
 };
 
-static inline struct host sock_host_up(void)
+static inline struct host sock_host_of(const struct pernet_operations *const *layers)
 {
 	const struct inet_addr own = ip4(OWN), self = ip4(INADDR_LOOPBACK);
 	struct host h;
 
-	h.net = fake_net_create(socket_layers);
+	h.net = fake_net_create(layers);
 	CHECK_EQ(loopback_create(h.net, &h.lo), 0);
 	CHECK_EQ(dev_open(h.lo), 0);
 	h.eth = fake_dev_create(h.net, "eth0", 1);
@@ -30,6 +30,11 @@ static inline struct host sock_host_up(void)
 	know_neighbour(&h, PEER, peer_mac);
 	know_neighbour(&h, GATEWAY, gateway_mac);
 	return h;
+}
+
+static inline struct host sock_host_up(void)
+{
+	return sock_host_of(socket_layers);
 }
 
 static inline void sock_host_down(struct host *h)

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 
+#include "stack/tcp/tcp.h"
 #include "tests/unit/sock_fixture.h"
 
 #define GROUP PKT_IP(224, 0, 0, 251)
@@ -226,6 +227,37 @@ TEST(test_own_multicast_comes_back_when_wanted)
 	CHECK_EQ(receive(in, 0)->n, 1);
 	sock_release(in);
 	sock_release(out);
+	sock_host_down(&h);
+}
+
+static const struct pernet_operations *const with_tcp[] = {
+	&sock_pernet_ops, &neigh_pernet_ops, &dev_pernet_ops, &inet_pernet_ops, &route_pernet_ops,
+	&ip_frag_pernet_ops, &icmp_pernet_ops, &arp_pernet_ops, &inet_hash_pernet_ops,
+	&inet_port_pernet_ops, &inet_sock_pernet_ops, &tcp_pernet_ops, NULL,
+};
+
+TEST(test_minttl_shuts_out_who_is_far_away)
+{
+	struct host h = sock_host_of(with_tcp);
+	struct socket *s = make_socket(&h, SOCK_STREAM, 0);
+	struct pkt p = pkt_tcp(PEER, 4000, OWN, 179, TH_SYN, 1, 0);
+
+	CHECK_EQ(set_int(s, SOL_IP, IP_MINTTL, 256), -EINVAL);
+	CHECK_EQ(set_int(s, SOL_IP, IP_MINTTL, 255), 0);
+	CHECK_EQ(get_int(s, SOL_IP, IP_MINTTL), 255);
+	CHECK_EQ(bind4(s, 0, 179), 0);
+	CHECK_EQ(sock_listen(s, 5), 0);
+	p.ttl = 254;
+	pkt_inject(h.eth, &p);
+	pkt_expect_none(h.eth);
+	CHECK_EQ(h.net->drops[SKB_DROP_TCP_MINTTL], 1);
+	CHECK_EQ(h.net->mib[MIB_TcpExtTCPMinTTLDrop], 1);
+	p.ttl = 255;
+	pkt_inject(h.eth, &p);
+	CHECK(pkt_take(h.eth, &p));
+	CHECK_EQ(p.flags, TH_SYN | TH_ACK);
+	sock_release(s);
+	fake_dev_forget(h.eth);
 	sock_host_down(&h);
 }
 
