@@ -86,6 +86,8 @@ static void scan_inherited(void)
 
 /**
  * shim_init() - make the library usable; runs once, by the constructor or by the first call before it
+ *
+ * Allocates nothing (see real.c).
  */
 void shim_init(void)
 {
@@ -95,17 +97,18 @@ void shim_init(void)
 		return;
 	started = true;
 	owner = (pid_t)SYS(getpid);
-	real_resolve();
+	real_resolve(false);
 	libc_ready = true;
 	config_load();
-	pthread_atfork(fork_prepare, fork_parent, shim_adopt);
-	if (!config.host[0] && !config.bare)
-		scan_inherited();
 }
 
 __attribute__((constructor)) static void load(void)
 {
 	shim_init();
+	real_resolve(true);
+	pthread_atfork(fork_prepare, fork_parent, shim_adopt);
+	if (!config.host[0] && !config.bare)
+		scan_inherited();
 }
 
 __attribute__((destructor)) static void unload(void)

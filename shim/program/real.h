@@ -35,7 +35,7 @@ extern struct libc_calls libc_table;
 extern bool libc_ready;
 
 void shim_init(void);
-void real_resolve(void);
+void real_resolve(bool all);
 
 /* libc's own functions, also before the constructor has run. */
 static inline const struct libc_calls *libc(void)
