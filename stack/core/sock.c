@@ -470,8 +470,6 @@ static int bind_to_ifindex(struct sock *sk, int ifindex)
 {
 	if (ifindex < 0)
 		return -EINVAL;
-	if (ifindex && !dev_get_by_index(sk->net, ifindex))
-		return -ENODEV;
 	sk->bound_dev_if = ifindex;
 	return 0;
 }

@@ -482,7 +482,7 @@ static int inet_getsockopt(struct socket *sock, int level, int name, void *val, 
 	if (level == SOL_IP)
 		return ip_getsockopt(sk, name, val, len);
 	if (!sk->prot->getsockopt)
-		return -ENOPROTOOPT;
+		return -EOPNOTSUPP; /* a level that is nobody's; Linux says ENOPROTOOPT to set only */
 	return sk->prot->getsockopt(sk, level, name, val, len);
 }
 

@@ -32,8 +32,8 @@ static int read_value(const void *val, socklen_t len)
 /* IP precedence to the priority of a packet, as Linux's rt_tos2priority(). */
 static uint32_t tos_priority(uint8_t tos)
 {
-	/* best effort 0, filler 1, bulk 2, interactive bulk 4, interactive 6 */
-	static const uint8_t priority[16] = { 0, 1, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
+	/* best effort 0, bulk 2, interactive bulk 4, interactive 6 */
+	static const uint8_t priority[16] = { 0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
 
 	return priority[(tos & 0x1e) >> 1];
 }

@@ -222,7 +222,9 @@ static int raw_getsockopt(struct sock *sk, int level, int name, void *val, sockl
 {
 	const struct raw_sock *raw = (const struct raw_sock *)(const void *)sk;
 
-	if (level != SOL_RAW || name != OPT_ICMP_FILTER)
+	if (level != SOL_RAW)
+		return -EOPNOTSUPP;
+	if (name != OPT_ICMP_FILTER)
 		return -ENOPROTOOPT;
 	if (sk->protocol != IPPROTO_ICMP)
 		return -EOPNOTSUPP;

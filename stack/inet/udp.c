@@ -396,7 +396,9 @@ static int udp_setsockopt(struct sock *sk, int level, int name, const void *val,
 
 static int udp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len)
 {
-	if (level != SOL_UDP || name != UDP_CORK)
+	if (level != SOL_UDP)
+		return -EOPNOTSUPP;
+	if (name != UDP_CORK)
 		return -ENOPROTOOPT;
 	return sockopt_put_int(val, len, udp_sk(sk)->cork);
 }

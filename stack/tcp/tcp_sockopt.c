@@ -331,7 +331,7 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 	int v, err;
 
 	if (level != IPPROTO_TCP)
-		return -ENOPROTOOPT;
+		return -EOPNOTSUPP;
 	if (name == TCP_INFO) {
 		struct tcp_info info;
 

@@ -32,6 +32,10 @@ TEST(test_tos_and_ttl_reach_the_packet)
 	CHECK_EQ(get_int(s, SOL_SOCKET, SO_PRIORITY), 6); /* low delay: interactive */
 	CHECK_EQ(sent_to(&h, s, PEER).ttl, 5);
 	CHECK_EQ(sent_to(&h, s, PEER).tos, 0x10);
+	CHECK_EQ(set_int(s, SOL_IP, IP_TOS, 0x02), 0);
+	CHECK_EQ(get_int(s, SOL_SOCKET, SO_PRIORITY), 0);
+	CHECK_EQ(set_int(s, SOL_IP, IP_TOS, 0xb8), 0);
+	CHECK_EQ(get_int(s, SOL_SOCKET, SO_PRIORITY), 4);
 	CHECK_EQ(set_int(s, SOL_IP, IP_TTL, -1), 0);
 	CHECK_EQ(sent_to(&h, s, PEER).ttl, 64);
 	CHECK_EQ(set_int(s, SOL_IP, IP_TTL, 0), -EINVAL);
