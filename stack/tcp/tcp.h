@@ -247,6 +247,7 @@ struct tcp_sock {
 	uint8_t retransmits;    /* timeouts in a row without progress */
 	uint8_t probes_out;     /* zero-window or keepalive probes without answer */
 	ktime_t retrans_stamp;  /* first retransmission of this loss episode; 0 = none */
+	ktime_t timeout_stamp;  /* last retransmission timeout */
 	ktime_t syn_stamp;      /* when the SYN left first */
 
 	/* Loss recovery (RFC 6675 names; tcp_recovery.c). */
@@ -262,6 +263,7 @@ struct tcp_sock {
 	uint32_t reno_sacked;   /* bytes that duplicate ACKs say have left (without SACK) */
 	uint32_t dupthresh;     /* DupThresh; grows when segments turn out to change places */
 	bool undo_possible;     /* the last reduction may yet prove needless */
+	bool undo_timeout;      /* ... and came by a timeout */
 	uint32_t undo_start, undo_bytes; /* snd_una then; sent again since and not reported twice */
 	uint32_t undo_cwnd, undo_ssthresh;
 

@@ -90,6 +90,12 @@ static void take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (tp->rtt_time || !tp->ts_ok || !seg->opt.has_ts || !seg->opt.tsecr)
 		return;
 	ms = tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr; /* RFC 7323 4.1 */
+	/*
+	 * An echo from before the last timeout may mean a slow path, or that the ACK was lost and the
+	 * peer repeats it: the time then holds our own waiting. Karn's rule holds for it, too.
+	 */
+	if (tp->ca_state == CA_LOSS && ms > (net->now - tp->timeout_stamp) / NSEC_PER_MSEC + 1)
+		return;
 	if (ms < TCP_RTO_MAX_US / 1000)
 		tcp_rtt_sample(tp, MAX(ms, 1U) * 1000);
 }

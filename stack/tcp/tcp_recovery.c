@@ -296,6 +296,7 @@ static void note_undo(struct tcp_sock *tp)
 	tp->undo_bytes = 0;
 	tp->undo_possible = true;
 	tp->undo_start = tp->snd_una;
+	tp->undo_timeout = false;
 }
 
 /**
@@ -343,6 +344,7 @@ void tcp_enter_loss(struct tcp_sock *tp)
 		tp->snd_ssthresh = tp->ca->ssthresh(tp);
 		tp->recover = tp->snd_nxt;
 	}
+	tp->undo_timeout = true;
 	if (tp->ca->timeout)
 		tp->ca->timeout(tp);
 	if (tp->retransmits > 0 || reneged)
@@ -350,6 +352,7 @@ void tcp_enter_loss(struct tcp_sock *tp)
 	tp->undo_possible = tp->undo_possible && tp->retransmits == 0;
 	tp->snd_cwnd = tcp_current_mss(tp);
 	tp->cwnd_acked = 0;
+	tp->timeout_stamp = tcp_net(tp)->now;
 	tp->ca_state = CA_LOSS;
 	tp->dupacks = 0;
 	tp->reno_sacked = 0;
@@ -404,8 +407,9 @@ void tcp_leave_recovery(struct tcp_sock *tp)
  * @tp:  connection
  * @r:   what arrived twice
  *
- * When that is true of all that was sent again, segments had changed places and none was lost: the
- * window returns to what it was (RFC 3708 3), and more duplicates are waited for from now on, as Linux.
+ * When that is true of all that was sent again, nothing was lost: the window returns to what it was
+ * (RFC 3708 3). Where duplicate ACKs had set it off segments must have changed places, and more of them
+ * are waited for from now on, as Linux.
  */
 void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r)
 {
@@ -419,7 +423,8 @@ void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r)
 	tp->undo_possible = false;
 	tp->snd_cwnd = MAX(tp->snd_cwnd, tp->undo_cwnd);
 	tp->snd_ssthresh = MAX(tp->snd_ssthresh, tp->undo_ssthresh);
-	tp->dupthresh = MIN(tp->dupthresh * 2, TCP_MAX_DUPTHRESH);
+	if (!tp->undo_timeout)
+		tp->dupthresh = MIN(tp->dupthresh * 2, TCP_MAX_DUPTHRESH);
 	if (tp->ca_state >= CA_RECOVERY)
 		tcp_leave_recovery(tp);
 }
