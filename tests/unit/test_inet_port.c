@@ -61,6 +61,35 @@ static int second_bind(int type, uint8_t first_state, int o1, uint32_t a1, int o
 	return err;
 }
 
+/*
+ * What Linux 6.18 answers to the second bind(), 1 = EADDRINUSE: for each pair of options (none, ADDR,
+ * PORT, both; first socket outermost) the five pairs of addresses below.
+ */
+static const char *const linux_says[3] = {
+	/* TCP, first one closed */
+	"11110111101111011110111100000011110000001111011110000000000011110000000000000000",
+	/* TCP, first one listens */
+	"11110111101111011110111101111011110111101111011110000000000011110111100000000000",
+	/* UDP */
+	"11110111101111011110111100000011110000001111011110000000000011110000000000000000",
+};
+
+TEST(test_every_pair_is_answered_as_by_linux)
+{
+	static const uint32_t addrs[5][2] = {
+		{ 0, 0 }, { LOOP, 0 }, { 0, LOOP }, { LOOP, LOOP }, { LOOP, LOOP + 1 },
+	};
+
+	for (int i = 0; i < 3 * 80; i++) {
+		int kind = i / 80, o1 = i / 20 % 4, o2 = i / 5 % 4;
+		int err = second_bind(kind == 2 ? SOCK_DGRAM : SOCK_STREAM, kind == 1 ? TCP_LISTEN : TCP_CLOSE,
+				      o1, addrs[i % 5][0], o2, addrs[i % 5][1]);
+
+		CHECK_MSG(err == (linux_says[kind][i % 80] == '1' ? -EADDRINUSE : 0),
+			  "kind %d, options %d and %d, addresses %d: %d", kind, o1, o2, i % 5, err);
+	}
+}
+
 TEST(test_tcp_plain_conflicts_follow_the_addresses)
 {
 	CHECK_EQ(second_bind(SOCK_STREAM, TCP_CLOSE, PLAIN, 0, PLAIN, 0), -EADDRINUSE);
