@@ -87,7 +87,8 @@ static void input_ended(struct anchor *a)
 /** stream_eat_gate() - takes the gate away, unless the socket listens or still connects */
 void stream_eat_gate(struct anchor *a)
 {
-	while (a->gate_left && a->readable && !a->gate_kill && a->state != ANCHOR_LISTENING) {
+	while (a->gate_left && a->readable && !a->gate_kill && a->state != ANCHOR_LISTENING &&
+	       a->state != ANCHOR_CONNECTING) {
 		ssize_t n = sys_recv(a->watch.fd, a->host->scratch, a->gate_left, MSG_DONTWAIT);
 
 		if (n <= 0) {
