@@ -105,7 +105,6 @@ static void take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
 static void free_acked_text(struct tcp_sock *tp)
 {
 	struct sock *sk = tcp_to_sk(tp);
-	bool was_full = !tcp_stream_writeable(tp);
 	struct sk_buff *skb;
 
 	while ((skb = skb_peek(&tp->write_queue)) && before_eq(tcp_cb(skb)->end_seq, tp->snd_una)) {
@@ -115,8 +114,6 @@ static void free_acked_text(struct tcp_sock *tp)
 		sk->wmem_queued -= skb->truesize;
 		skb_consume(skb);
 	}
-	if (was_full)
-		tcp_write_space(tp);
 }
 
 /* The send buffer follows the window: two of them, so that the program can stay ahead. */
@@ -295,7 +292,7 @@ static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_se
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	struct ack_news news = { .flight = tcp_in_flight(tp) };
-	bool window_moved;
+	bool was_full = !tcp_stream_writeable(tp), window_moved;
 
 	if (before(seg->ack, tp->snd_una) || after(seg->ack, tp->snd_nxt))
 		return unexpected_ack(tp, seg);
@@ -320,5 +317,7 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 	grow_cwnd(tp, &news);
 	if (news.acked)
 		tcp_rearm_rto(tp);
+	if (was_full) /* by what was freed, or by a larger buffer */
+		tcp_write_space(tp);
 	return TCP_GO_ON;
 }

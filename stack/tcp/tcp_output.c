@@ -513,6 +513,28 @@ static bool may_send(const struct tcp_sock *tp)
 	}
 }
 
+/*
+ * RFC 6675 4, NextSeg() (4): once in a recovery the end of what is outstanding, behind which nothing can
+ * be SACKed. RescueRxt begins as HighACK, so that a round trip has passed and the tail is not just late.
+ */
+static void send_rescue(struct tcp_sock *tp)
+{
+	uint32_t above = tp->nsacked ? tp->sacked[tp->nsacked - 1].end : tp->snd_una;
+	uint32_t room = cwnd_room(tp, tcp_pipe(tp)), mss = tcp_current_mss(tp);
+	uint32_t end = seq_min(tp->snd_nxt, tp->write_seq);
+	struct seq_range r = { seq_max(above, tp->high_rxt), tp->snd_nxt };
+	struct sk_buff *text;
+
+	if (tp->ca_state != CA_RECOVERY || !tp->sack_ok || tcp_unsent(tp) ||
+	    !after(tp->snd_una, tp->rescue_rxt) || !before(r.start, r.end))
+		return;
+	text = find_text(tp, end - 1);
+	if (text)
+		r.start = seq_max(r.start, seq_max(tcp_cb(text)->seq, end - mss));
+	if (room >= MIN(mss, r.end - r.start) && retransmit(tp, &r, room))
+		tp->rescue_rxt = tp->recover;
+}
+
 static void send_allowed(struct tcp_sock *tp, bool more)
 {
 	bool recovering = tp->ca_state >= CA_RECOVERY;
@@ -524,6 +546,7 @@ static void send_allowed(struct tcp_sock *tp, bool more)
 		;
 	while (recovering && !tcp_unsent(tp) && send_lost(tp, tcp_pipe(tp), tcp_next_unsacked))
 		;
+	send_rescue(tp);
 }
 
 static void output(struct tcp_sock *tp, bool more)

@@ -317,6 +317,7 @@ void tcp_enter_recovery(struct tcp_sock *tp)
 	tp->cwnd_acked = 0;
 	tp->ca_state = CA_RECOVERY;
 	tp->high_rxt = tp->snd_una;
+	tp->rescue_rxt = tp->snd_una;
 	tp->lost_seq = tp->snd_una;
 	tcp_update_lost(tp);
 	/* (4.3): the first segment is sent again at once, whatever the pipe says. */

@@ -36,6 +36,7 @@ struct tcp_pair {
 	uint64_t rng;
 	unsigned long sent[2], lost[2];
 	struct socket *listener, *sock[2];
+	bool woken[2];
 };
 
 struct tcp_pair *pair_new(const struct medium *m);
