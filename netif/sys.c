@@ -2,8 +2,9 @@
 /*
  * Kernel calls that bypass the shim.
  *
- * syscall(2) is no symbol that the shim takes over, and no cancellation point: a device can never
- * be left half-way through a call. Restarting after a signal is up to the caller (-EINTR).
+ * The system call is made here, in assembler: libc's functions, syscall(2) among them, belong to the
+ * shim where this code runs as a thread of a program. None is a cancellation point, and errno is left
+ * alone. Restarting after a signal is up to the caller (-EINTR).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,167 +15,164 @@
 
 #include "netif/sys.h"
 
-/* Turns syscall()'s convention into ours; @saved is errno as it was before the call. */
-static long result_of(long ret, int saved)
+#if defined(__x86_64__)
+static long kernel_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-	if (ret < 0) {
-		ret = -errno;
-		errno = saved;
-	}
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
 	return ret;
 }
+#elif defined(__aarch64__)
+static long kernel_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
 
-#define CALL(...) result_of(syscall(__VA_ARGS__), saved)
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+#else
+#error "kernel_call() is written for x86-64 and aarch64"
+#endif
+
+/* Up to six arguments, each an integer or a pointer. */
+#define CALL(...) CALL_PICK(__VA_ARGS__, CALL6, CALL5, CALL4, CALL3, CALL2, CALL1, CALL0, )(__VA_ARGS__)
+#define CALL_PICK(nr, a, b, c, d, e, f, name, ...) name
+#define CALL1(nr, a) kernel_call(nr, (long)(a), 0, 0, 0, 0, 0)
+#define CALL2(nr, a, b) kernel_call(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define CALL3(nr, a, b, c) kernel_call(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL4(nr, a, b, c, d) kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define CALL5(nr, a, b, c, d, e) \
+	kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define CALL6(nr, a, b, c, d, e, f) \
+	kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /** sys_socket() - socket(2); Return: descriptor or negative errno */
 int sys_socket(int family, int type, int protocol)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_socket, family, type, protocol);
 }
 
 /** sys_bind() - bind(2); Return: 0 or negative errno */
 int sys_bind(int fd, const void *addr, socklen_t len)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_bind, fd, addr, len);
 }
 
 /** sys_setsockopt() - setsockopt(2); Return: 0 or negative errno */
 int sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_setsockopt, fd, level, option, value, len);
 }
 
 /** sys_getsockopt() - getsockopt(2); Return: 0 or negative errno */
 int sys_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_getsockopt, fd, level, option, value, len);
 }
 
 /** sys_getsockname() - getsockname(2); Return: 0 or negative errno */
 int sys_getsockname(int fd, void *addr, socklen_t *len)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_getsockname, fd, addr, len);
 }
 
 /** sys_sendto() - sendto(2); Return: bytes sent or negative errno */
 ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const void *addr, socklen_t alen)
 {
-	int saved = errno;
-
 	return CALL(SYS_sendto, fd, buf, len, flags, addr, alen);
 }
 
 /** sys_sendmsg() - sendmsg(2); Return: bytes sent or negative errno */
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	int saved = errno;
-
 	return CALL(SYS_sendmsg, fd, msg, flags);
 }
 
 /** sys_recvmsg() - recvmsg(2); Return: bytes received or negative errno */
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	int saved = errno;
-
 	return CALL(SYS_recvmsg, fd, msg, flags);
 }
 
 /** sys_recvmmsg() - recvmmsg(2) without a timeout; Return: messages or negative errno */
 int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_recvmmsg, fd, msgs, count, flags, NULL);
 }
 
 /** sys_ioctl() - ioctl(2); Return: its result or negative errno */
 int sys_ioctl(int fd, unsigned long request, void *arg)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_ioctl, fd, request, arg);
 }
 
 /** sys_open() - open(2) relative to the working directory; Return: descriptor or negative errno */
 int sys_open(const char *path, int flags, mode_t mode)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 /** sys_write() - write(2); Return: bytes written or negative errno */
 ssize_t sys_write(int fd, const void *buf, size_t len)
 {
-	int saved = errno;
-
 	return CALL(SYS_write, fd, buf, len);
 }
 
 /** sys_close() - close(2); Return: 0 or negative errno */
 int sys_close(int fd)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_close, fd);
 }
 
 /** sys_listen() - listen(2); Return: 0 or negative errno */
 int sys_listen(int fd, int backlog)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_listen, fd, backlog);
 }
 
 /** sys_accept4() - accept4(2) without the peer's address; Return: descriptor or negative errno */
 int sys_accept4(int fd, int flags)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_accept4, fd, NULL, NULL, flags);
 }
 
 /** sys_connect() - connect(2); Return: 0 or negative errno */
 int sys_connect(int fd, const void *addr, socklen_t len)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_connect, fd, addr, len);
 }
 
 /** sys_shutdown() - shutdown(2); Return: 0 or negative errno */
 int sys_shutdown(int fd, int how)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_shutdown, fd, how);
 }
 
 /** sys_recv() - recv(2); Return: bytes received or negative errno */
 ssize_t sys_recv(int fd, void *buf, size_t len, int flags)
 {
-	int saved = errno;
-
 	return CALL(SYS_recvfrom, fd, buf, len, flags, NULL, NULL);
 }
 
 /** sys_read() - read(2); Return: bytes read or negative errno */
 ssize_t sys_read(int fd, void *buf, size_t len)
 {
-	int saved = errno;
-
 	return CALL(SYS_read, fd, buf, len);
 }
 
@@ -182,7 +180,6 @@ ssize_t sys_read(int fd, void *buf, size_t len)
 int sys_inode(int fd, uint64_t *ino)
 {
 	struct statx stx;
-	int saved = errno;
 	int ret = (int)CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &stx);
 
 	if (ret == 0)
@@ -193,16 +190,12 @@ int sys_inode(int fd, uint64_t *ino)
 /** sys_epoll_create() - epoll_create1(2), close-on-exec; Return: descriptor or negative errno */
 int sys_epoll_create(void)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_epoll_create1, EPOLL_CLOEXEC);
 }
 
 /** sys_epoll_ctl() - epoll_ctl(2); Return: 0 or negative errno */
 int sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-	int saved = errno;
-
 	return (int)CALL(SYS_epoll_ctl, epfd, op, fd, event);
 }
 
@@ -215,7 +208,6 @@ int sys_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 int sys_epoll_wait(int epfd, struct epoll_event *events, int max, int64_t timeout_ns)
 {
 	struct { int64_t sec, nsec; } ts = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
-	int saved = errno;
 	int64_t ms;
 	int ret;
 
