@@ -546,12 +546,26 @@ static int stream_shutdown(int fd, uint32_t w, int how)
 	return r;
 }
 
+/*
+ * A datagram anchor is never shut down, and that nothing more is sent is for us to see to: told to the host, it would
+ * overtake what waits in the anchor. As inet_shutdown(): without a peer it says ENOTCONN, and works all the same.
+ */
+static int dgram_shutdown(int fd, uint32_t w, int how)
+{
+	bool peer = (w & FD_CONNECTED) || sock_peer_known(fd);
+
+	fd_flag(fd, (how != SHUT_WR ? FD_RDSHUT : 0U) | (how != SHUT_RD ? FD_WRSHUT : 0U), 0);
+	if (how != SHUT_WR)
+		shutdown_by_host(fd, SHUT_RD);
+	return peer ? 0 : -ENOTCONN;
+}
+
 /**
- * shutdown() - see stream_shutdown(); datagram anchors are never shut down
+ * shutdown() - see stream_shutdown() and dgram_shutdown()
  */
 int shutdown(int fd, int how)
 {
-	int saved = errno, r;
+	int saved = errno;
 	uint32_t w = fd_verified(fd);
 
 	if (!fd_is_ours(w))
@@ -562,8 +576,5 @@ int shutdown(int fd, int how)
 		return (int)edge(saved, -ENOTCONN);
 	if (w & FD_STREAM)
 		return (int)edge(saved, stream_shutdown(fd, w, how));
-	r = shutdown_by_host(fd, how);
-	if (r == 0)
-		fd_flag(fd, (how != SHUT_WR ? FD_RDSHUT : 0U) | (how != SHUT_RD ? FD_WRSHUT : 0U), 0);
-	return (int)edge(saved, r);
+	return (int)edge(saved, dgram_shutdown(fd, w, how));
 }
