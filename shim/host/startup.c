@@ -172,7 +172,6 @@ static int start_capture(struct host *h, char *err)
 {
 	struct utsname os;
 	char system[140];
-	struct timespec wall;
 	struct capture_config cfg = { .path = h->cfg.text[OPT_CAPTURE], .fd = -1,
 				      .filter = h->cfg.text[OPT_CAPTURE_FILTER],
 				      .snaplen = h->cfg.snaplen,
@@ -188,9 +187,7 @@ static int start_capture(struct host *h, char *err)
 		cfg.os = system;
 		cfg.hardware = os.machine;
 	}
-	clock_gettime(CLOCK_REALTIME, &wall);
-	cfg.realtime_offset_ns = (int64_t)wall.tv_sec * (int64_t)NSEC_PER_SEC + wall.tv_nsec -
-				 (int64_t)host_clock();
+	cfg.realtime_offset_ns = (int64_t)h->net->wall_offset_ns;
 	ret = capture_open(h->net, &cfg, &h->capture, why, sizeof(why));
 	return ret ? say(err, ret, "--capture: %s", why[0] ? why : strerror(-ret)) : 0;
 }
@@ -326,10 +323,20 @@ static int start_loop(struct host *h)
 	return start_signals(h);
 }
 
+/* From the stack's clock to the wall's, for captures and SO_TIMESTAMP. */
+static uint64_t wall_offset_ns(void)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (uint64_t)wall.tv_sec * NSEC_PER_SEC + (uint64_t)wall.tv_nsec - host_clock();
+}
+
 static int start_stack(struct host *h)
 {
 	uint8_t seed[32];
 	ssize_t n;
+	int ret;
 
 	do
 		n = getrandom(seed, sizeof(seed), 0);
@@ -338,7 +345,10 @@ static int start_stack(struct host *h)
 		return -EIO;
 	h->token |= 1; /* 0 means "none" */
 	h->now = host_clock();
-	return stack_create(seed, h->now, &h->net);
+	ret = stack_create(seed, h->now, &h->net);
+	if (ret == 0)
+		h->net->wall_offset_ns = wall_offset_ns();
+	return ret;
 }
 
 static void init_fields(struct host *h)
