@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Windows: scaling (RFC 7323 2), what we announce (RFC 9293 3.8.6), zero, shrinking, tuning. */
+#include "tests/unit/tcp_fixture.h"
+
+/* ---- the peer's window ---------------------------------------------------------------------------------- */
+
+TEST(test_window_limits_what_is_in_flight)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .win = 4000 });
+
+	CHECK_EQ(conn_write(c, 10000), 10000);
+	seg_out(c, ". 1:1461(1460) ack 1");
+	seg_out(c, ". 1461:2921(1460) ack 1");
+	seg_none(c); /* 1079 are left: neither a full segment nor half the window (RFC 9293 3.8.6.2.1) */
+	seg_in(c, ". 1:1(0) ack 1461");
+	seg_out(c, ". 2921:4381(1460) ack 1");
+	seg_none(c);
+	conn_free(c);
+}
+
+/* RFC 7323 2.2: never scaled in a SYN, always afterwards. */
+TEST(test_window_scale_of_the_peer_is_applied)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 4, .win = 256 });
+
+	CHECK_EQ(conn_write(c, 20000), 20000);
+	CHECK_EQ(seg_forget(c), 2); /* 256 << 4 = 4096 */
+	conn_free(c);
+}
+
+/* RFC 7323 2.3: a shift above 14 counts as 14. */
+TEST(test_window_scale_is_at_most_14)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 15, .win = 1 });
+
+	/* 1 << 14 = 16384 bytes: the initial congestion window is the limit, 10 segments of 1460. */
+	CHECK_EQ(conn_write(c, 20000), 20000);
+	CHECK_EQ(seg_forget(c), 10);
+	conn_free(c);
+}
+
+TEST(test_window_is_not_scaled_without_both_offers)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .win = 2920 });
+
+	CHECK_EQ(conn_write(c, 10000), 10000);
+	CHECK_EQ(seg_forget(c), 2);
+	seg_in(c, "P. 1:11(10) ack 1");
+	conn_ms(c, 500);
+	CHECK_GE(seg_forget(c), 1);
+	CHECK_GT(c->last.win, 10000); /* ours, unscaled as well */
+	conn_free(c);
+}
+
+/* RFC 9293 3.8.6 (MUST-34): a shrunk window is borne: nothing new, but what is out may be sent again. */
+TEST(test_window_shrunk_by_the_peer_is_borne)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	CHECK_EQ(conn_write(c, 5840), 5840);
+	CHECK_EQ(seg_forget(c), 4);
+	seg_in(c, ". 1:1(0) ack 1461 win 1000");
+	CHECK_EQ(conn_write(c, 100), 100);
+	seg_none(c);
+	seg_wait(c, 1000);
+	CHECK_EQ(seg_forget(c), 1);
+	CHECK_EQ(c->last.seq, 1461);
+	/* MUST-35: an ACK of what lies beyond the shrunk window is still good. */
+	seg_in(c, ". 1:1(0) ack 5841 win 65535");
+	seg_out(c, "P. 5841:5941(100) ack 1");
+	conn_free(c);
+}
+
+/* RFC 9293 3.10.7.4, fifth: SND.WL1 and SND.WL2 keep an old segment from updating the window. */
+TEST(test_window_is_not_updated_by_an_old_segment)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	seg_in(c, "P. 1:11(10) ack 1 win 65535");
+	seg_in(c, "P. 11:21(10) ack 1 win 65535");
+	conn_ms(c, 500);
+	seg_forget(c);
+	seg_in(c, "P. 1:11(10) ack 1 win 0"); /* overtaken by the one before */
+	seg_forget(c);
+	CHECK_EQ(conn_write(c, 100), 100);
+	seg_out(c, "P. 1:101(100) ack 21");
+	conn_free(c);
+}
+
+/* ---- our window -------------------------------------------------------------------------------------------- */
+
+/* RFC 9293 3.8.6: the right edge never moves left; 3.8.6.2.2: it opens in worthwhile steps. */
+TEST(test_window_announced_never_shrinks)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 16384 });
+	uint32_t edge = 0, seq = 1;
+	struct pkt p;
+
+	for (int i = 0; i < 60; i++) {
+		seg_in(c, ". %u:%u(500) ack 1", seq, seq + 500);
+		conn_ms(c, 250);
+		while (seg_take(c, &p)) {
+			CHECK_GE((int32_t)(p.ack + p.win - edge), 0);
+			edge = p.ack + p.win;
+			seq = p.ack;
+		}
+	}
+	CHECK_EQ(c->last.win, 0);
+	CHECK_GT(conn_read(c, 100000), 2000);
+	CHECK_GE(seg_forget(c), 1); /* the window is open again: told at once */
+	CHECK_GT(c->last.win, 1000);
+	conn_free(c);
+}
+
+TEST(test_window_zero_still_acks_probes)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 8192 });
+	uint32_t seq = 1;
+	struct pkt p;
+
+	for (int i = 0; i < 40; i++) {
+		seg_in(c, ". %u:%u(500) ack 1", seq, seq + 500);
+		conn_ms(c, 250);
+		while (seg_take(c, &p))
+			seq = p.ack;
+	}
+	CHECK_EQ(c->last.win, 0);
+	conn_ms(c, 1000);
+	/* RFC 9293 3.8.6.1 (MUST-58): a probe with one byte is answered, the byte is not taken. */
+	seg_in(c, ". %u:%u(1) ack 1", seq, seq + 1);
+	seg_out(c, ". 1:1(0) ack %u win 0", seq);
+	/* RFC 9293 3.10.7.4, first: with a zero window ACKs and resets are still taken. */
+	seg_in(c, "R %u:%u(0)", seq, seq);
+	CHECK_STATE(c, TCP_CLOSE);
+	conn_free(c);
+}
+
+TEST(test_window_does_not_open_by_crumbs)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 16384 });
+	uint32_t seq = 1;
+	struct pkt p;
+
+	for (int i = 0; i < 60; i++) {
+		seg_in(c, ". %u:%u(500) ack 1", seq, seq + 500);
+		conn_ms(c, 250);
+		while (seg_take(c, &p))
+			seq = p.ack;
+	}
+	CHECK_EQ(c->last.win, 0);
+	/* RFC 9293 3.8.6.2.2: less than a segment of free space is not announced. */
+	CHECK_EQ(conn_read(c, 100), 100);
+	seg_none(c);
+	conn_free(c);
+}
+
+TEST(test_window_clamp_is_the_limit)
+{
+	struct tcp_conn *c = conn_listening(NULL);
+
+	CHECK_EQ(sock_setsockopt(c->listener, IPPROTO_TCP, TCP_WINDOW_CLAMP, &(int){ 8000 }, sizeof(int)), 0);
+	conn_handshake(c, true);
+	CHECK_LE(c->last.win, 8000);
+	conn_accept(c);
+	seg_in(c, "P. 1:11(10) ack 1");
+	CHECK_EQ(conn_read(c, 10), 10);
+	conn_ms(c, 500);
+	CHECK_EQ(seg_forget(c), 1);
+	CHECK_LE(c->last.win, 8000);
+	conn_free(c);
+}
+
+/* Automatic tuning as Linux: a fast sender whose text is read makes the window grow. */
+TEST(test_window_grows_with_the_rate_of_reading)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 7, .ts = true });
+	uint32_t seq = 1, edge = 30000, end;
+	struct pkt p;
+
+	for (int round = 0; round < 10; round++) {
+		/* One window each round trip of 20 ms, as a sender without other limits would. */
+		for (end = edge; (int32_t)(end - seq) >= 1448; seq += 1448) {
+			seg_in(c, ". %u:%u(1448) ack 1 <nop,nop,TS val %d ecr %d>", seq, seq + 1448,
+			       1000 + 20 * round, 20 * round);
+			CHECK_EQ(conn_read(c, 100000), 1448);
+			while (seg_take(c, &p))
+				edge = p.ack + ((uint32_t)p.win << 7);
+		}
+		conn_ms(c, 20);
+		while (seg_take(c, &p))
+			edge = p.ack + ((uint32_t)p.win << 7);
+	}
+	CHECK_GT(edge - seq, 200000);
+	conn_free(c);
+}
+
+/* SO_RCVBUF turns the tuning off, as on Linux. */
+TEST(test_window_of_a_fixed_buffer_does_not_grow)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 7, .rcvbuf = 20000 });
+	uint32_t seq = 1;
+
+	for (int i = 0; i < 500; i++, seq += 1460) {
+		seg_in(c, ". %u:%u(1460) ack 1", seq, seq + 1460);
+		CHECK_EQ(conn_read(c, 100000), 1460);
+		conn_ms(c, 1);
+		if (seg_forget(c))
+			CHECK_LE((uint32_t)c->last.win << 7, 40000);
+	}
+	conn_free(c);
+}
+
+/* ---- the initial window -------------------------------------------------------------------------------------- */
+
+/* A window in the SYN is at most 65535 (RFC 7323 2.2) and worth several segments. */
+TEST(test_window_of_a_syn_is_unscaled)
+{
+	struct tcp_conn *c = conn_syn_sent(NULL);
+
+	CHECK_GE(c->last.win, 10 * 1460);
+	conn_free(c);
+}
