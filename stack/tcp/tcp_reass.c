@@ -262,16 +262,17 @@ static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_bu
 			return SKB_DROP_TCP_OFO_DROP;
 		prev = ofo_before(tp, seq);
 	}
-	if (prev && before_eq(end, tcp_cb(prev)->end_seq) &&
-	    !((tcp_cb(skb)->flags & ~tcp_cb(prev)->flags) & TCPHDR_FIN)) {
+	if (prev && before_eq(end, tcp_cb(prev)->end_seq)) {
+		if (end == tcp_cb(prev)->end_seq)
+			tcp_cb(prev)->flags |= tcp_cb(skb)->flags; /* a FIN that came after its text */
 		note_dsack(tp, seq, end);
 		note_sack(tp, tcp_cb(prev)->seq, tcp_cb(prev)->end_seq);
 		return SKB_DROP_TCP_OLD_DATA;
 	}
 	if (prev && after(tcp_cb(prev)->end_seq, seq)) {
-		note_dsack(tp, seq, seq_min(end, tcp_cb(prev)->end_seq));
-		skb_pull(skb, seq_min(end, tcp_cb(prev)->end_seq) - seq);
-		tcp_cb(skb)->seq = seq_min(end, tcp_cb(prev)->end_seq);
+		note_dsack(tp, seq, tcp_cb(prev)->end_seq);
+		skb_pull(skb, tcp_cb(prev)->end_seq - seq);
+		tcp_cb(skb)->seq = tcp_cb(prev)->end_seq;
 	}
 	mib_inc(tcp_net(tp), MIB_TcpExtTCPOFOQueue);
 	if (before(seq, end))
