@@ -78,7 +78,8 @@ enum ctl_op {
 	CTL_SHUTDOWN,     /* arg[0] = SHUT_RD, SHUT_WR, SHUT_RDWR: when the anchor itself is not to be shut down */
 	CTL_IOCTL,        /* arg[0] = command low 32 bits; reply arg[0] = int result */
 	CTL_ERROR,        /* why did the anchor end or fail: takes the pending error. result = 0 (clean
-	                   * end) or -errno; reply arg[0] = state after it, enum ctl_state */
+	                   * end) or -errno; reply arg[0] = state after it, enum ctl_state.
+	                   * With arg[0] = 1 the error is shown and stays pending */
 	CTL_SENDCHECK,    /* datagram: would a send to data = sockaddr fail at once? result 0 / -errno */
 	CTL_RECVERR,      /* MSG_ERRQUEUE: reply data = struct dgram_hdr + payload; -EAGAIN when empty */
 	CTL_LINGER,       /* close() with SO_LINGER on: answered when all is sent and acknowledged, or

@@ -203,7 +203,10 @@ static int32_t op_error(struct call *k)
 	int err;
 
 	anchor_work(k->a);
-	err = anchor_take_error(k->a);
+	if (k->req->arg[0] == 1)
+		err = k->a->err ? k->a->err : k->a->sock->sk ? k->a->sock->sk->err : 0;
+	else
+		err = anchor_take_error(k->a);
 	k->arg[0] = state_of(k->a);
 	return -err;
 }

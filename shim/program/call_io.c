@@ -59,7 +59,7 @@ static enum route rx_route(int fd, uint32_t *w, ssize_t *result)
 		return ENDED;
 	/* Linux still delivers what is there after SHUT_RD, and otherwise says end. */
 	*result = 0;
-	if ((*w & FD_RDSHUT) && poll(&p, 1, 0) == 0)
+	if ((*w & FD_RDSHUT) && libc()->poll(&p, 1, 0) == 0)
 		return ENDED;
 	return NATIVE;
 }

@@ -45,7 +45,7 @@ static void lift_if_open(int fd, uint32_t w)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-	if ((w & FD_GATE) && poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
+	if ((w & FD_GATE) && libc()->poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
 		gate_lift(fd);
 }
 

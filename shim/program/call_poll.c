@@ -2,7 +2,8 @@
 /*
  * poll, select and epoll are the kernel's, on the anchors: nothing stands in for them.
  *
- * What has to be seen is epoll_ctl(): a registration belongs to the file, so putting another file under the number
+ * Two things are added. A reset connection whose program left nothing unread natively shows a hang-up and no POLLERR;
+ * poll() and ppoll() ask the host then. And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file under the number
  * (handover.c) loses it. The last registrations of sockets that are not connected yet are kept in a small ring, and
  * made again on the new file. A datagram socket is attached when it is registered, since a fresh SEQPACKET socket
  * would report a hang-up that a fresh UDP socket does not have.
@@ -11,8 +12,10 @@
 #include "shim/program/control.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
+#include "shim/program/init.h"
 #include "shim/program/sock.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -110,4 +113,59 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	if (r == 0 && (event || op == EPOLL_CTL_DEL))
 		note(epfd, op, fd, event);
 	return r;
+}
+
+static int add_errors(struct pollfd *fds, nfds_t count, int n)
+{
+	int saved = errno;
+
+	if (n <= 0 || shim_sandboxed)
+		return n;
+	for (nfds_t i = 0; i < count; i++) {
+		struct fdent *e;
+		uint32_t w;
+
+		if (likely((fds[i].revents & (POLLHUP | POLLERR)) != POLLHUP))
+			continue;
+		e = fd_entry(fds[i].fd);
+		w = e ? atomic_load(&e->word) : 0;
+		if ((w & (FD_STATE | FD_STREAM | FD_CONNECTED)) != (FD_OURS | FD_STREAM | FD_CONNECTED))
+			continue;
+		w = fd_verified(fds[i].fd);
+		if (fd_is_ours(w) && sock_has_error(fds[i].fd))
+			fds[i].revents |= POLLERR;
+	}
+	errno = saved;
+	return n;
+}
+
+/**
+ * poll() - the kernel's, with POLLERR added
+ */
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return add_errors(fds, count, libc()->poll(fds, count, timeout));
+}
+
+int __poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return poll(fds, count, timeout);
+}
+
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
+{
+	return add_errors(fds, count, libc()->__poll_chk(fds, count, timeout, room));
+}
+
+/**
+ * ppoll() - the kernel's, with POLLERR added
+ */
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	return add_errors(fds, count, libc()->ppoll(fds, count, timeout, mask));
+}
+
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room)
+{
+	return add_errors(fds, count, libc()->__ppoll_chk(fds, count, timeout, mask, room));
 }

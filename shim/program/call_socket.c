@@ -330,26 +330,28 @@ static int connect_failed(int fd, int err)
 
 	gate_lift(fd);
 	fd_flag(fd, 0, FD_CONNECTED);
-	if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)))
+	if (libc()->poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)))
 		fd_flag(fd, FD_DEAD, 0);
 	return err;
 }
 
-/* Blocks until the connection under way is there or has failed, a signal comes, or SO_SNDTIMEO is over. */
+/*
+ * Blocks until the connection under way is there or has failed, a signal comes, or SO_SNDTIMEO is over. A hang-up
+ * without an error means that it was there and has ended already: that error belongs to the next call.
+ */
 static int wait_connected(int fd)
 {
 	int limit = sock_timeout_ms(fd, SO_SNDTIMEO);
 
 	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
 		enum ctl_state state;
-		int r = poll(&p, 1, limit);
+		short revents;
+		int r = wait_writable(fd, limit, &revents);
 
-		if (r < 0)
-			return -errno;
-		if (r == 0)
-			return -EINPROGRESS;
-		r = sock_error(fd, &state);
+		if (r <= 0)
+			return r < 0 ? r : -EINPROGRESS;
+		state = CTL_S_CONNECTED;
+		r = (revents & (POLLHUP | POLLERR)) == POLLHUP ? 0 : sock_error(fd, &state);
 		if (r < 0)
 			return connect_failed(fd, r);
 		if (state != CTL_S_CONNECTING) {
@@ -500,7 +502,7 @@ int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 	if (w & FD_GATE) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
 
-		if (poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
+		if (libc()->poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
 			gate_lift(fd);
 	}
 	return (int)edge(saved, ask_name(fd, 1, addr, len));

@@ -52,6 +52,16 @@ int sock_error(int fd, enum ctl_state *state)
 }
 
 /**
+ * sock_has_error() - is an error pending? It stays so.
+ */
+bool sock_has_error(int fd)
+{
+	struct ctl_call c = { .op = CTL_ERROR, .arg = { 1 } };
+
+	return sock_control(fd, &c) < 0;
+}
+
+/**
  * sock_peer_known() - is the socket connected by now, perhaps by another process?
  */
 bool sock_peer_known(int fd)
@@ -128,11 +138,12 @@ int gate_pass(int fd, bool wait)
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	int err, r;
 
-	r = poll(&p, 1, wait ? sock_timeout_ms(fd, SO_SNDTIMEO) : 0);
-	if (r < 0)
-		return -errno;
-	if (r == 0)
-		return -EAGAIN;
+	if (wait)
+		r = wait_writable(fd, sock_timeout_ms(fd, SO_SNDTIMEO), &p.revents);
+	else
+		r = libc()->poll(&p, 1, 0);
+	if (r <= 0)
+		return wait && r < 0 ? r : -EAGAIN;
 	if (!(p.revents & (POLLHUP | POLLERR))) {
 		gate_lift(fd);
 		return 0;

@@ -19,6 +19,11 @@ void gate_up(int fd);
 void gate_lift(int fd);
 int gate_pass(int fd, bool wait);
 
+bool sock_has_error(int fd);
+
+/* wait.c */
+int wait_writable(int fd, int limit_ms, short *revents);
+
 /* handover.c */
 bool addr_is_kernels(const struct sockaddr *addr, socklen_t len);
 int sock_to_kernel(int fd, const char *reason);

@@ -157,6 +157,54 @@ static void blocking_connect(void)
 	(void)len;
 }
 
+static int handler_tells = -1;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	if (handler_tells >= 0 && write(handler_tells, "h", 1) != 1)
+		abort();
+}
+
+/* Linux restarts connect() after a handler with SA_RESTART, gives EINTR without, and never restarts with a limit. */
+static void interrupted_connect(void)
+{
+	struct sockaddr_in to = at("10.0.0.2", FAKE_FILTERED);
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct timeval limit = { 5, 0 };
+	timer_t timer;
+	struct itimerspec soon = { .it_value = { 0, 50000000 } };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), pid, tell[2];
+	char c;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	timer_create(CLOCK_MONOTONIC, &ev, &timer);
+	timer_settime(timer, 0, &soon, NULL);
+	WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINTR);
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &sa, NULL);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	timer_settime(timer, 0, &soon, NULL);
+	WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINTR);
+	/* Restarted for ever: each signal is handled, and the call never comes back. */
+	WANT(pipe(tell) == 0);
+	handler_tells = tell[1];
+	pid = fork();
+	if (pid == 0) {
+		raise(SIGUSR1);
+		connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof(to));
+		_exit(write(tell[1], "returned", 8) != 8);
+	}
+	for (int i = 0; i < 30; i++) {
+		WANT(read(tell[0], &c, 1) == 1 && c == 'h');
+		kill(pid, SIGUSR1);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 static void nonblocking_connect(void)
 {
 	struct sockaddr_in to = at("10.0.0.2", FAKE_SOON);
@@ -518,6 +566,7 @@ static const struct program {
 	{ "fresh_stream", fresh_stream },
 	{ "echo_stream", echo_stream },
 	{ "blocking_connect", blocking_connect },
+	{ "interrupted_connect", interrupted_connect },
 	{ "nonblocking_connect", nonblocking_connect },
 	{ "nonblocking_refused", nonblocking_refused },
 	{ "reset_and_fin", reset_and_fin },
@@ -594,6 +643,7 @@ static void run(const char *name)
 SHIM_TEST(fresh_stream)
 SHIM_TEST(echo_stream)
 SHIM_TEST(blocking_connect)
+SHIM_TEST(interrupted_connect)
 SHIM_TEST(nonblocking_connect)
 SHIM_TEST(nonblocking_refused)
 SHIM_TEST(reset_and_fin)
