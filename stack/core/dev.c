@@ -27,6 +27,7 @@ static int dev_net_init(struct net *net)
 	list_init(&t->poll_round);
 	list_init(&t->packet_types);
 	list_init(&t->taps);
+	list_init(&t->tap_held);
 	t->next_ifindex = LOOPBACK_IFINDEX + 1;
 	net->devs = t;
 	return 0;

@@ -136,7 +136,8 @@ void dev_remove_pack(struct packet_type *pt);
 
 /*
  * Taps see every frame with its link header: sent ones when the driver has taken them, received
- * ones after the stack has done with them, so that their fate is known. @skb is borrowed and linear
+ * ones after the stack has done with them, so that their fate is known; frames sent meanwhile follow
+ * the one that they answer. @skb is borrowed and linear
  * part plus fragment from mac_header on; @comment is NULL or text on owner and drop reason.
  */
 enum tap_dir { TAP_IN, TAP_OUT };

@@ -116,6 +116,7 @@ static void deliver_with_verdict(struct sk_buff *skb)
 	if (copy)
 		dev_show_to_taps(dev, TAP_IN, copy, net->rx.has_owner ? net->rx.owner : "",
 			     net->rx.reason);
+	dev_show_held(net);
 	skb_consume(copy);
 }
 

@@ -5,10 +5,24 @@
  * Taps see what a driver took, what was lost at the queue, and received frames once the stack is done
  * with them. What became of a received frame is collected in net->rx meanwhile: skb_drop() notes the
  * first reason, rx_note_owner() the socket. Without taps nothing of this costs more than a test.
+ *
+ * A frame that is sent while a received one is still on its way up (an ACK, an ARP reply) is held
+ * back until that one has been shown: a capture tells first what came and then what it caused.
  */
 #include "stack/core/dev_table.h"
 
 #include "stack/core/sock.h"
+
+enum { COMMENT_MAX = 300 };
+
+/* A frame that waits for the received one before it. */
+struct held_frame {
+	struct list_head list;
+	struct sk_buff *skb;
+	const struct net_device *dev;
+	bool commented;
+	char comment[COMMENT_MAX];
+};
 
 /* Joins owner and drop reason; NULL when there is nothing to say. */
 static const char *make_comment(char *buf, size_t len, const char *owner,
@@ -23,6 +37,51 @@ static const char *make_comment(char *buf, size_t len, const char *owner,
 	return buf;
 }
 
+static void show(const struct net_device *dev, enum tap_dir dir, const struct sk_buff *skb,
+		 const char *comment)
+{
+	struct dev_tap *tap, *next;
+
+	list_for_each_entry_safe(tap, next, &dev->net->devs->taps, list)
+		tap->frame(tap, dev, dir, skb, comment);
+}
+
+/* False when there is no memory. */
+static bool hold_back(const struct net_device *dev, const struct sk_buff *skb, const char *comment)
+{
+	struct held_frame *held = calloc(1, sizeof(*held));
+
+	if (held)
+		held->skb = skb_clone(skb);
+	if (!held || !held->skb) {
+		free(held);
+		return false;
+	}
+	held->dev = dev;
+	held->commented = comment;
+	if (comment)
+		snprintf(held->comment, sizeof(held->comment), "%s", comment);
+	list_add_tail(&held->list, &dev->net->devs->tap_held);
+	return true;
+}
+
+/**
+ * dev_show_held() - the received frame has been shown: now those that went out meanwhile
+ * @net:  namespace
+ */
+void dev_show_held(struct net *net)
+{
+	while (!list_empty(&net->devs->tap_held)) {
+		struct held_frame *held =
+			list_first_entry(&net->devs->tap_held, struct held_frame, list);
+
+		list_del(&held->list);
+		show(held->dev, TAP_OUT, held->skb, held->commented ? held->comment : NULL);
+		skb_consume(held->skb);
+		free(held);
+	}
+}
+
 /**
  * dev_show_to_taps() - give a frame to all taps
  * @dev:     device
@@ -34,12 +93,13 @@ static const char *make_comment(char *buf, size_t len, const char *owner,
 void dev_show_to_taps(const struct net_device *dev, enum tap_dir dir, const struct sk_buff *skb,
 		      const char *owner, enum skb_drop_reason reason)
 {
-	char buf[300];
+	char buf[COMMENT_MAX];
 	const char *comment = make_comment(buf, sizeof(buf), owner, reason);
-	struct dev_tap *tap, *next;
 
-	list_for_each_entry_safe(tap, next, &dev->net->devs->taps, list)
-		tap->frame(tap, dev, dir, skb, comment);
+	/* Without memory the order is lost rather than the frame. */
+	if (dir == TAP_OUT && dev->net->rx.active && hold_back(dev, skb, comment))
+		return;
+	show(dev, dir, skb, comment);
 }
 
 /**

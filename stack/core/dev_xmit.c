@@ -17,6 +17,7 @@ static int drop_sent(struct sk_buff *skb, enum skb_drop_reason reason, int err)
 	char owner[160];
 
 	dev->stats.tx_dropped++;
+	skb->tstamp = skb->net->now;
 	if (dev_has_taps(skb->net)) {
 		dev_describe_owner(skb, owner, sizeof(owner));
 		dev_show_to_taps(dev, TAP_OUT, skb, owner, reason);
@@ -31,11 +32,13 @@ static int drop_sent(struct sk_buff *skb, enum skb_drop_reason reason, int err)
  */
 static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 {
-	struct sk_buff *copy = dev_has_taps(dev->net) ? skb_clone(skb) : NULL;
+	struct sk_buff *copy;
 	uint32_t len = skb->len;
 	enum netdev_tx verdict;
 	char owner[160];
 
+	skb->tstamp = dev->net->now; /* not of the queueing: a capture's times never go back */
+	copy = dev_has_taps(dev->net) ? skb_clone(skb) : NULL;
 	if (copy)
 		dev_describe_owner(skb, owner, sizeof(owner));
 	if (trace_on(dev->net, TRACE_OUT))
@@ -117,7 +120,6 @@ int dev_queue_xmit(struct sk_buff *skb)
 	err = prepare_for_device(skb, dev);
 	if (err < 0)
 		return drop_sent(skb, err == -ENOMEM ? SKB_DROP_NO_MEMORY : SKB_DROP_DEV_OFFLOAD, err);
-	skb->tstamp = skb->net->now;
 	if (dev->txq.qlen >= MAX(dev->tx_queue_len, 1U))
 		return drop_sent(skb, SKB_DROP_QUEUE_FULL, -ENOBUFS);
 	skb_append(&dev->txq, skb);

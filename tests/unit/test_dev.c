@@ -538,6 +538,67 @@ TEST(test_tap_sees_sent_frames_once_taken_and_lost_ones)
 	fake_net_destroy(net);
 }
 
+struct order {
+	struct dev_tap tap;
+	char text[80];
+	ktime_t last;
+};
+
+static void note_order(struct dev_tap *tap, const struct net_device *dev, enum tap_dir dir,
+		       const struct sk_buff *skb, const char *comment)
+{
+	struct order *o = container_of(tap, struct order, tap);
+	size_t n = strlen(o->text);
+
+	(void)dev;
+	o->last = skb->tstamp;
+	snprintf(o->text + n, sizeof(o->text) - n, "%s%s ", dir == TAP_IN ? "in" : "out",
+		 comment ? ":dropped" : "");
+}
+
+static void answer(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt)
+{
+	(void)pt;
+	dev_queue_xmit(make_frame(dev, 'r', 50));
+	dev->carrier = false;
+	dev_queue_xmit(make_frame(dev, 's', 50));
+	dev->carrier = true;
+	skb_consume(skb);
+}
+
+TEST(test_tap_sees_a_reply_behind_what_it_answers)
+{
+	struct net *net = fake_net_create(NULL);
+	struct net_device *dev = fake_dev_create(net, "eth0", 1);
+	struct packet_type pt = { .type = cpu_to_be16(TEST_TYPE), .func = answer };
+	struct order o = { .tap = { .frame = note_order } };
+
+	dev_add_pack(net, &pt);
+	dev_add_tap(net, &o.tap);
+	inject_to(dev, dev->dev_addr, TEST_TYPE, false);
+	CHECK_STR(o.text, "in out out:dropped ");
+	CHECK_EQ(dev_queue_xmit(make_frame(dev, 'a', 50)), 0);
+	CHECK_STR(o.text, "in out out:dropped out ");
+	fake_net_destroy(net);
+}
+
+TEST(test_tap_time_of_a_frame_that_waited_is_that_of_its_sending)
+{
+	struct net *net = fake_net_create(NULL);
+	struct net_device *dev = fake_dev_create(net, "eth0", 1);
+	struct order o = { .tap = { .frame = note_order } };
+
+	dev_add_tap(net, &o.tap);
+	fake_dev_priv(dev)->accept = 0;
+	CHECK_EQ(dev_queue_xmit(make_frame(dev, 'a', 50)), 0);
+	net_advance(net, net->now + NSEC_PER_SEC);
+	fake_dev_priv(dev)->accept = 1;
+	netif_wake_queue(dev);
+	CHECK_STR(o.text, "out ");
+	CHECK_EQ(o.last, net->now);
+	fake_net_destroy(net);
+}
+
 static struct sock *found; /* the socket that the handler below finds */
 
 static void handle_for_socket(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt)
