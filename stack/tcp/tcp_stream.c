@@ -340,7 +340,7 @@ ssize_t tcp_recvmsg(struct sock *sk, struct stack_msg *msg)
 		max += msg->iov[i].iov_len;
 
 	done = walk_text(tp, copy_to_iov, &c, max, peek);
-	if (done == 0 && max)
+	if (done == 0 && (max || tcp_inq(tp) == 0))
 		return nothing_to_read(sk);
 	if (!peek) {
 		tcp_rcv_space_adjust(tp);
@@ -360,8 +360,8 @@ ssize_t tcp_recvmsg(struct sock *sk, struct stack_msg *msg)
  * @actor:  takes as much as it says; fewer than offered ends the walk
  * @arg:    its argument
  *
- * Return:  bytes taken; 0 at the end of the stream, and when @actor takes none; -EAGAIN, -ENOTCONN, the
- *          pending error when there is nothing to take
+ * Return:  bytes taken; 0 at the end of the stream; -EAGAIN when there is nothing to take or @actor takes
+ *          none; -ENOTCONN, the pending error
  */
 ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len), void *arg)
 {
@@ -370,13 +370,11 @@ ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t 
 
 	if (sk->state == TCP_LISTEN)
 		return -ENOTCONN;
-	if (tcp_inq(tp) == 0)
-		return nothing_to_read(sk);
 	done = walk_text(tp, actor, arg, SIZE_MAX, false);
-	if (done) {
-		tcp_rcv_space_adjust(tp);
-		tcp_cleanup_rbuf(tp, done);
-	}
+	if (done == 0)
+		return tcp_inq(tp) ? -EAGAIN : nothing_to_read(sk);
+	tcp_rcv_space_adjust(tp);
+	tcp_cleanup_rbuf(tp, done);
 	return (ssize_t)done;
 }
 

@@ -230,8 +230,12 @@ static bool probes_unanswered(const struct tcp_sock *tp)
 
 	if (tp->user_timeout_ms && tp->probes_out && tp->retrans_stamp)
 		return since_us(tp, tp->retrans_stamp) >= tp->user_timeout_ms * 1000ULL;
-	if (sock_flag(sk, SOCK_DEAD))
+	if (sock_flag(sk, SOCK_DEAD)) {
 		limit = orphan_retries(tp);
+		/* Nobody waits for an orphan: a peer that never opens its window cannot keep it. */
+		if (tcp_rto_us(tp) >= TCP_RTO_MAX_US && tp->backoff >= limit)
+			return true;
+	}
 	return tp->probes_out > limit;
 }
 
