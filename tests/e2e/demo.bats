@@ -11,11 +11,12 @@ assert_demo() {
 	local capture
 
 	assert_status 0
-	assert_match "$output" '[Hh]andshake'
-	assert_match "$output" '[Rr]ound'
-	assert_match "$output" '[Bb]ytes'
-	assert_match "$output" '[Rr]etrans'
-	[ "${#lines[@]}" -le 50 ]
+	assert_match "$output" '100000000 bytes, identical'
+	assert_match "$output" 'handshake [0-9.]+ ms'
+	assert_match "$output" '(rtt|round trip) [0-9.]+ ms'
+	assert_match "$output" 'received 100000[0-9]+ bytes'
+	assert_match "$output" 'retransmitted [0-9]'
+	[ "${#lines[@]}" -le 24 ]
 	capture=$(grep -oE '/[^ ]+\.pcapng' <<<"$output" | tail -n 1)
 	[ -s "$capture" ]
 	if command -v tshark >/dev/null; then

@@ -287,6 +287,11 @@ make_file() {
 	openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c "$2" >"$1"
 }
 
+# dissect OPTION...: the capture through tshark, less the comment that it makes on being run by root.
+dissect() {
+	{ tshark -n -r "$CAPTURE" "$@" 2>&1 >&4 | sed '/^Running as user "root"/d' >&2; return "${PIPESTATUS[0]}"; } 4>&1
+}
+
 sha256() { sha256sum "$@" | cut -d' ' -f1; }
 
 # --- assertions -------------------------------------------------------------------------------------------------------

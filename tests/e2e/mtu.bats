@@ -64,7 +64,8 @@ ping_at() {
 	SHIM_OPTS+=(--mtu 1000)
 	transfer_at 1500
 	# Nothing longer than 1000 bytes behind the Ethernet header left or reached us.
-	run tshark -r "$CAPTURE" -Y 'tcp.options.mss_val > 960 && ip.src == 10.77.0.2'
+	run dissect -Y 'tcp.options.mss_val > 960 && ip.src == 10.77.0.2'
+	assert_status 0
 	assert_eq "$output" ''
 }
 
