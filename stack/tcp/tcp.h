@@ -260,7 +260,7 @@ struct tcp_sock {
 	uint32_t high_rxt;      /* HighRxt: retransmitted up to here */
 	uint32_t lost_seq;      /* un-SACKed text below is lost (IsLost) */
 	uint32_t rescue_rxt;    /* RescueRxt: snd_una must pass it before the tail is sent again */
-	uint32_t rxt_mark;      /* snd_nxt when high_rxt last restarted: text above is newer */
+	uint32_t rxt_mark;      /* snd_nxt at the last retransmission: text above is newer */
 	uint32_t reno_sacked;   /* bytes that duplicate ACKs say have left (without SACK) */
 	uint32_t dupthresh;     /* DupThresh; grows when segments turn out to change places */
 	bool undo_possible;     /* the last reduction may yet prove needless */

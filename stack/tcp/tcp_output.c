@@ -448,6 +448,7 @@ static uint32_t retransmit(struct tcp_sock *tp, const struct seq_range *range, u
 		return 0;
 
 	tp->rtt_time = 0; /* Karn: RFC 6298 3 */
+	tp->rxt_mark = tp->snd_nxt;
 	if (!tp->retrans_stamp)
 		tp->retrans_stamp = tcp_net(tp)->now;
 	tp->total_retrans += MAX((len + mss - 1) / mss, 1U);

@@ -231,6 +231,30 @@ TEST(test_sack_rescue_retransmits_the_tail)
 	conn_free(c);
 }
 
+/*
+ * A retransmission counts as lost only when text that left after it is SACKed: here a second hole is
+ * found late in the recovery, with three segments above it that left before it was sent again.
+ */
+TEST(test_sack_second_hole_of_a_recovery_is_sent_once)
+{
+	struct tcp_conn *c = sending(16);
+	unsigned int resent = 0;
+	struct pkt p;
+
+	for (unsigned int n = 2; n <= 10; n++)
+		seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u>", SEG(1), SEG(n));
+	seg_forget(c); /* the retransmission of 0, and 10 to 13 at least */
+	seg_in(c, ". 1:1(0) ack %u", SEG(10));
+	seg_forget(c);
+	for (unsigned int n = 12; n <= 16; n++) {
+		seg_in(c, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", SEG(10), SEG(11), SEG(n));
+		while (seg_take(c, &p))
+			resent += p.seq == SEG(10);
+	}
+	CHECK_EQ(resent, 1);
+	conn_free(c);
+}
+
 /* RFC 2018 8: SACK is advisory: after a timeout a reneging receiver must get everything again. */
 TEST(test_sack_reneging_is_survived)
 {
