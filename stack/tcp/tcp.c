@@ -19,11 +19,17 @@
 const char *tcp_state_name(uint8_t state)
 {
 	static const char *const name[] = {
-		[TCP_ESTABLISHED] = "ESTABLISHED", [TCP_SYN_SENT] = "SYN-SENT",
-		[TCP_SYN_RECV] = "SYN-RECEIVED", [TCP_FIN_WAIT1] = "FIN-WAIT-1",
-		[TCP_FIN_WAIT2] = "FIN-WAIT-2", [TCP_TIME_WAIT] = "TIME-WAIT",
-		[TCP_CLOSE] = "CLOSED", [TCP_CLOSE_WAIT] = "CLOSE-WAIT", [TCP_LAST_ACK] = "LAST-ACK",
-		[TCP_LISTEN] = "LISTEN", [TCP_CLOSING] = "CLOSING",
+		[TCP_ESTABLISHED] = "ESTABLISHED",
+		[TCP_SYN_SENT] = "SYN-SENT",
+		[TCP_SYN_RECV] = "SYN-RECEIVED",
+		[TCP_FIN_WAIT1] = "FIN-WAIT-1",
+		[TCP_FIN_WAIT2] = "FIN-WAIT-2",
+		[TCP_TIME_WAIT] = "TIME-WAIT",
+		[TCP_CLOSE] = "CLOSED",
+		[TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+		[TCP_LAST_ACK] = "LAST-ACK",
+		[TCP_LISTEN] = "LISTEN",
+		[TCP_CLOSING] = "CLOSING",
 	};
 
 	return state < ARRAY_SIZE(name) && name[state] ? name[state] : "?";
@@ -186,7 +192,7 @@ void tcp_abort(struct tcp_sock *tp, int err)
 	tcp_done(tp);
 }
 
-/* ---- OPEN (RFC 9293 3.10.1) -------------------------------------------------------------------- */
+/* ---- OPEN (RFC 9293 3.10.1) ------------------------------------------------------------------ */
 
 static void forget_addresses(struct inet_sock *inet)
 {
@@ -322,7 +328,7 @@ static struct sock *tcp_accept(struct sock *sk, int *err)
 	return tcp_to_sk(child);
 }
 
-/* ---- CLOSE and ABORT (RFC 9293 3.10.4, 3.10.5) --------------------------------------------------- */
+/* ---- CLOSE and ABORT (RFC 9293 3.10.4, 3.10.5) ----------------------------------------------- */
 
 static bool needs_reset(uint8_t state)
 {
@@ -505,7 +511,7 @@ void tcp_kill_all(struct net *net)
 	}
 }
 
-/* ---- poll -------------------------------------------------------------------------------------- */
+/* ---- poll ------------------------------------------------------------------------------------ */
 
 /**
  * tcp_inq() - bytes that the program has yet to read
@@ -530,7 +536,8 @@ bool tcp_stream_writeable(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet.sk;
 
-	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued / 2 && tcp_unsent(tp) < tp->notsent_lowat;
+	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued / 2 &&
+	       tcp_unsent(tp) < tp->notsent_lowat;
 }
 
 static bool readable(const struct tcp_sock *tp)

@@ -23,7 +23,7 @@
 #include "stack/inet/ip.h"
 #include "stack/tcp/tcp_seq.h"
 
-/* ---- on the wire ------------------------------------------------------------------------- */
+/* ---- on the wire ----------------------------------------------------------------------------- */
 
 /* RFC 9293 3.1. */
 struct tcp_hdr {
@@ -100,7 +100,7 @@ static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
 	return (struct tcp_skb_cb *)(void *)(uintptr_t)skb->cb;
 }
 
-/* ---- the namespace ----------------------------------------------------------------------- */
+/* ---- the namespace --------------------------------------------------------------------------- */
 
 #define TCP_RTO_INIT_US   1000000U   /* RFC 6298 2.1 */
 #define TCP_RTO_FALLBACK_US 3000000U /* RFC 6298 5.7: after a SYN that was lost */
@@ -143,7 +143,7 @@ struct netns_tcp {
 	struct net_protocol protocol;
 };
 
-/* ---- congestion control ------------------------------------------------------------------ */
+/* ---- congestion control ---------------------------------------------------------------------- */
 
 enum tcp_ca_states { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS }; /* Linux's numbers */
 
@@ -161,7 +161,7 @@ struct tcp_congestion_ops {
 	void (*timeout)(struct tcp_sock *tp);                          /* RTO; may be NULL */
 };
 
-/* ---- the control block ------------------------------------------------------------------- */
+/* ---- the control block ----------------------------------------------------------------------- */
 
 enum tcp_timers { TCPT_REXMT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_COUNT };
 
@@ -357,7 +357,7 @@ struct tcp_timewait {
 extern const struct proto tcp_prot, tcp_request_prot, tcp_timewait_prot;
 extern const struct pernet_operations tcp_pernet_ops;
 
-/* ---- tcp_ipv4.c: addresses ---------------------------------------------------------------- */
+/* ---- tcp_ipv4.c: addresses ------------------------------------------------------------------- */
 void tcp_rcv(struct sk_buff *skb);
 void tcp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);
 uint32_t tcp_secure_isn(struct net *net, const struct inet_sock *inet);
@@ -372,7 +372,7 @@ void tcp_send_bare(struct inet_sock *inet, uint32_t seq, uint32_t ack, uint16_t 
 		   const struct tcp_options *ts);
 struct inet_sock *tcp_lookup(const struct tcp_segment *seg);
 
-/* ---- tcp_options.c ------------------------------------------------------------------------ */
+/* ---- tcp_options.c --------------------------------------------------------------------------- */
 void tcp_parse_options(const uint8_t *opt, uint32_t len, bool syn, struct tcp_options *out);
 uint32_t tcp_write_syn_options(uint8_t *p, const struct tcp_options *o);
 uint32_t tcp_established_optlen(const struct tcp_sock *tp);
@@ -380,7 +380,7 @@ uint32_t tcp_write_established_options(struct tcp_sock *tp, uint8_t *p);
 uint32_t tcp_ts_clock(const struct net *net, uint32_t ts_off);
 uint32_t tcp_write_ts_option(uint8_t *p, uint32_t tsval, uint32_t tsecr);
 
-/* ---- tcp_minisock.c: SYN-RECEIVED and TIME-WAIT -------------------------------------------- */
+/* ---- tcp_minisock.c: SYN-RECEIVED and TIME-WAIT ---------------------------------------------- */
 struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn);
 struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *seg);
 void tcp_request_kill(struct tcp_request *req);
@@ -395,7 +395,7 @@ void tcp_timewait_kill(struct tcp_timewait *tw);
 int tcp_check_established(struct inet_sock *inet, uint16_t port);
 bool tcp_paws_reject(uint32_t ts_recent, ktime_t stamp, uint32_t tsval, ktime_t now);
 
-/* ---- tcp_input.c --------------------------------------------------------------------------- */
+/* ---- tcp_input.c ----------------------------------------------------------------------------- */
 /* Consumes seg->skb. */
 void tcp_segment_rcv(struct tcp_sock *tp, struct tcp_segment *seg);
 void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg);
@@ -404,21 +404,21 @@ bool tcp_oow_rate_limited(struct net *net, ktime_t *last);
 void tcp_init_buffers(struct tcp_sock *tp);
 void tcp_store_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg);
 
-/* ---- tcp_reass.c: text into order ---------------------------------------------------------- */
+/* ---- tcp_reass.c: text into order ------------------------------------------------------------ */
 enum skb_drop_reason tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg);
 void tcp_ofo_purge(struct tcp_sock *tp);
 uint32_t tcp_rmem_used(const struct tcp_sock *tp);
 void tcp_rcv_space_adjust(struct tcp_sock *tp);
 void tcp_rcv_rtt_measure(struct tcp_sock *tp, const struct tcp_segment *seg);
 
-/* ---- tcp_ack.c ------------------------------------------------------------------------------ */
+/* ---- tcp_ack.c ------------------------------------------------------------------------------- */
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us);
 uint32_t tcp_rto_us(const struct tcp_sock *tp); /* with backoff */
 void tcp_rearm_rto(struct tcp_sock *tp);
 bool tcp_fin_acked(const struct tcp_sock *tp);
 
-/* ---- tcp_recovery.c: RFC 6675 --------------------------------------------------------------- */
+/* ---- tcp_recovery.c: RFC 6675 ---------------------------------------------------------------- */
 uint32_t tcp_sack_update(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_sack_advance(struct tcp_sock *tp); /* snd_una moved */
 void tcp_sack_clear(struct tcp_sock *tp);
@@ -433,7 +433,7 @@ void tcp_mark_all_lost(struct tcp_sock *tp); /* too large for the path: send all
 void tcp_leave_recovery(struct tcp_sock *tp);
 void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r);
 
-/* ---- tcp_cong.c, tcp_newreno.c, tcp_cubic.c ------------------------------------------------- */
+/* ---- tcp_cong.c, tcp_newreno.c, tcp_cubic.c -------------------------------------------------- */
 const struct tcp_congestion_ops *tcp_ca_find(const char *name, size_t len);
 void tcp_init_cwnd(struct tcp_sock *tp);
 void tcp_cong_avoid(struct tcp_sock *tp, uint32_t acked);
@@ -444,7 +444,7 @@ void tcp_reno_cong_avoid(struct tcp_sock *tp, uint32_t acked);
 uint32_t tcp_reno_ssthresh(struct tcp_sock *tp);
 extern const struct tcp_congestion_ops tcp_newreno, tcp_cubic;
 
-/* ---- tcp_output.c --------------------------------------------------------------------------- */
+/* ---- tcp_output.c ---------------------------------------------------------------------------- */
 void tcp_output(struct tcp_sock *tp);               /* sends whatever may be sent */
 void tcp_push_pending(struct tcp_sock *tp, bool more); /* after a write; @more: MSG_MORE */
 void tcp_send_ack(struct tcp_sock *tp);
@@ -471,7 +471,7 @@ static inline uint32_t tcp_wnd_end(const struct tcp_sock *tp) { return tp->snd_u
 static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->snd_nxt - tp->snd_una; }
 static inline uint32_t tcp_unsent(const struct tcp_sock *tp) { return tcp_snd_end(tp) - tp->snd_nxt; }
 
-/* ---- tcp_timer.c ---------------------------------------------------------------------------- */
+/* ---- tcp_timer.c ----------------------------------------------------------------------------- */
 void tcp_init_timers(struct tcp_sock *tp);
 void tcp_destroy_timers(struct tcp_sock *tp);
 void tcp_clear_timers(struct tcp_sock *tp);
@@ -498,7 +498,7 @@ void tcp_kill_all(struct net *net); /* the namespace ends */
 uint32_t tcp_inq(const struct tcp_sock *tp);
 bool tcp_stream_writeable(const struct tcp_sock *tp);
 
-/* ---- tcp_stream.c: text from and to the program --------------------------------------------- */
+/* ---- tcp_stream.c: text from and to the program ---------------------------------------------- */
 ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg);
 ssize_t tcp_recvmsg(struct sock *sk, struct stack_msg *msg);
 ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len),

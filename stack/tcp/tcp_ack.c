@@ -20,7 +20,7 @@ struct ack_news {
 	bool duplicate;     /* RFC 5681 2, or RFC 6675 2 with SACK */
 };
 
-/* ---- round-trip time (RFC 6298) -------------------------------------------------------------------- */
+/* ---- round-trip time (RFC 6298) -------------------------------------------------------------- */
 
 /**
  * tcp_rtt_sample() - fold one round-trip sample into the retransmission timeout
@@ -83,7 +83,8 @@ static void take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
 	uint32_t ms;
 
 	if (tp->rtt_time && after_eq(seg->ack, tp->rtt_seq)) {
-		tcp_rtt_sample(tp, (uint32_t)MIN((net->now - tp->rtt_time) / NSEC_PER_USEC, UINT32_MAX));
+		tcp_rtt_sample(
+			tp, (uint32_t)MIN((net->now - tp->rtt_time) / NSEC_PER_USEC, UINT32_MAX));
 		tp->rtt_time = 0;
 		return;
 	}
@@ -100,7 +101,7 @@ static void take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
 		tcp_rtt_sample(tp, MAX(ms, 1U) * 1000);
 }
 
-/* ---- text that arrived --------------------------------------------------------------------------------- */
+/* ---- text that arrived ----------------------------------------------------------------------- */
 
 static void free_acked_text(struct tcp_sock *tp)
 {
@@ -150,7 +151,7 @@ static void move_snd_una(struct tcp_sock *tp, const struct tcp_segment *seg, str
 	free_acked_text(tp);
 }
 
-/* ---- the peer's window --------------------------------------------------------------------------------- */
+/* ---- the peer's window ----------------------------------------------------------------------- */
 
 /* RFC 9293 3.10.7.4, fifth, ESTABLISHED: only segments newer than the last update count. */
 static bool update_window(struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -158,7 +159,8 @@ static bool update_window(struct tcp_sock *tp, const struct tcp_segment *seg)
 	uint32_t wnd = seg->wnd << (seg->flags & TCPHDR_SYN ? 0 : tp->snd_wscale);
 	bool changed = wnd != tp->snd_wnd;
 
-	if (after(tp->snd_wl1, seg->seq) || (tp->snd_wl1 == seg->seq && after(tp->snd_wl2, seg->ack)))
+	if (after(tp->snd_wl1, seg->seq) ||
+	    (tp->snd_wl1 == seg->seq && after(tp->snd_wl2, seg->ack)))
 		return changed;
 	tp->snd_wl1 = seg->seq;
 	tp->snd_wl2 = seg->ack;
@@ -175,7 +177,7 @@ static bool update_window(struct tcp_sock *tp, const struct tcp_segment *seg)
 	return changed;
 }
 
-/* ---- recovery -------------------------------------------------------------------------------------------- */
+/* ---- recovery -------------------------------------------------------------------------------- */
 
 /* Without SACK a duplicate ACK says that one more segment has left the network. */
 static void count_reno(struct tcp_sock *tp)
@@ -266,7 +268,7 @@ static void grow_cwnd(struct tcp_sock *tp, const struct ack_news *news)
 	grow_sndbuf(tp);
 }
 
-/* ---- the ACK itself ---------------------------------------------------------------------------------------- */
+/* ---- the ACK itself -------------------------------------------------------------------------- */
 
 /* Not in [snd_una, snd_nxt]. RFC 9293 3.10.7.4, fifth; RFC 5961 5.2 for those far too old. */
 static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -309,8 +311,8 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (tp->sack_ok)
 		news.duplicate = news.sacked > 0;
 	else
-		news.duplicate = news.acked == 0 && seg->len == 0 && tcp_in_flight(tp) && !window_moved &&
-				 !(seg->flags & (TCPHDR_SYN | TCPHDR_FIN));
+		news.duplicate = news.acked == 0 && seg->len == 0 && tcp_in_flight(tp) &&
+				 !window_moved && !(seg->flags & (TCPHDR_SYN | TCPHDR_FIN));
 
 	if (news.flight)
 		drive_recovery(tp, &news);

@@ -14,7 +14,7 @@
  */
 #include "stack/tcp/tcp.h"
 
-/* ---- answers with a limit ---------------------------------------------------------------------------- */
+/* ---- answers with a limit -------------------------------------------------------------------- */
 
 /**
  * tcp_oow_rate_limited() - was the last ACK for a segment without use sent too short a time ago?
@@ -57,7 +57,7 @@ void tcp_send_challenge_ack(struct tcp_sock *tp)
 	tcp_send_ack(tp);
 }
 
-/* ---- timestamps --------------------------------------------------------------------------------------- */
+/* ---- timestamps ------------------------------------------------------------------------------ */
 
 /**
  * tcp_store_ts_recent() - RFC 7323 4.3 (2): remember TSval if the segment covers Last.ACK.sent
@@ -76,7 +76,7 @@ void tcp_store_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tp->ts_recent_stamp = tcp_net(tp)->now;
 }
 
-/* ---- the connection is there ---------------------------------------------------------------------------- */
+/* ---- the connection is there ----------------------------------------------------------------- */
 
 /**
  * tcp_init_buffers() - buffers and window of a connection that has just been established
@@ -105,7 +105,8 @@ static void sample_handshake(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (tp->total_retrans == 0)
 		tcp_rtt_sample(tp, (uint32_t)((net->now - tp->syn_stamp) / NSEC_PER_USEC));
 	else if (tp->ts_ok && seg->opt.has_ts && seg->opt.tsecr)
-		tcp_rtt_sample(tp, MAX(tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr, 1U) % 60000 * 1000);
+		tcp_rtt_sample(tp, MAX(tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr, 1U) % 60000 *
+					   1000);
 	else
 		tp->rto_us = TCP_RTO_FALLBACK_US;
 }
@@ -171,7 +172,7 @@ static void take_peer_syn(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tcp_sync_mss(tp, tp->pmtu);
 }
 
-/* ---- 3.10.7.2 LISTEN ------------------------------------------------------------------------------------- */
+/* ---- 3.10.7.2 LISTEN ------------------------------------------------------------------------- */
 
 static struct tcp_result tcp_rcv_listen(struct tcp_sock *tp, struct tcp_segment *seg)
 {
@@ -184,7 +185,7 @@ static struct tcp_result tcp_rcv_listen(struct tcp_sock *tp, struct tcp_segment 
 	return tcp_conn_request(tp, seg, 0);
 }
 
-/* ---- 3.10.7.3 SYN-SENT ------------------------------------------------------------------------------------- */
+/* ---- 3.10.7.3 SYN-SENT ----------------------------------------------------------------------- */
 
 /* Does an ACK in SYN-SENT acknowledge our SYN, with a timestamp that is ours? */
 static bool syn_ack_acceptable(const struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -255,12 +256,13 @@ static struct tcp_result tcp_rcv_syn_sent(struct tcp_sock *tp, struct tcp_segmen
 	return TCP_GO_ON;
 }
 
-/* ---- 3.10.7.4 synchronized states, first to fourth -------------------------------------------------------------- */
+/* ---- 3.10.7.4 synchronized states, first to fourth ------------------------------------------- */
 
 static bool tcp_paws_discard(const struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	return tp->ts_ok && seg->opt.has_ts && !(seg->flags & TCPHDR_RST) &&
-	       tcp_paws_reject(tp->ts_recent, tp->ts_recent_stamp, seg->opt.tsval, tcp_net(tp)->now);
+	       tcp_paws_reject(tp->ts_recent, tp->ts_recent_stamp, seg->opt.tsval,
+			       tcp_net(tp)->now);
 }
 
 /*
@@ -353,7 +355,7 @@ static struct tcp_result check_syn(struct tcp_sock *tp, struct tcp_segment *seg)
 	return TCP_RESULT(DROP, DROP_TCP_INVALID_SYN);
 }
 
-/* ---- fifth: the ACK ------------------------------------------------------------------------------------------------ */
+/* ---- fifth: the ACK -------------------------------------------------------------------------- */
 
 static struct tcp_result ack_in_syn_received(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
@@ -409,7 +411,7 @@ static struct tcp_result check_ack(struct tcp_sock *tp, const struct tcp_segment
 	return r;
 }
 
-/* ---- sixth: the urgent pointer ---------------------------------------------------------------------------------------- */
+/* ---- sixth: the urgent pointer --------------------------------------------------------------- */
 
 static void new_urgent_pointer(struct tcp_sock *tp, uint32_t up)
 {
@@ -418,8 +420,8 @@ static void new_urgent_pointer(struct tcp_sock *tp, uint32_t up)
 	    (tp->urg_state && !after(up, tp->rcv_up)))
 		return;
 	/* An older urgent byte that nobody fetched, at the very front: it is dropped, as BSD and Linux. */
-	if (tp->rcv_up == tp->copied_seq && tp->urg_state && !sock_flag(&tp->inet.sk, SOCK_URGINLINE) &&
-	    tp->copied_seq != tp->rcv_nxt)
+	if (tp->rcv_up == tp->copied_seq && tp->urg_state &&
+	    !sock_flag(&tp->inet.sk, SOCK_URGINLINE) && tp->copied_seq != tp->rcv_nxt)
 		tp->copied_seq++;
 	tp->urg_state = URG_NOTYET;
 	tp->rcv_up = up;
@@ -449,7 +451,7 @@ static void check_urg(struct tcp_sock *tp, const struct tcp_segment *seg)
 		tp->inet.sk.data_ready(tcp_to_sk(tp));
 }
 
-/* ---- seventh: the text --------------------------------------------------------------------------------------------------- */
+/* ---- seventh: the text ----------------------------------------------------------------------- */
 
 /* Text for a program that is gone: RFC 9293 3.10.7.4, RFC 2525 2.17. */
 static bool text_after_close(const struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -485,7 +487,7 @@ static struct tcp_result take_text(struct tcp_sock *tp, struct tcp_segment *seg)
 	return (struct tcp_result){ .verdict = TCP_DROP, .reason = reason };
 }
 
-/* ---- eighth: the FIN ------------------------------------------------------------------------------------------------------- */
+/* ---- eighth: the FIN ------------------------------------------------------------------------- */
 
 static void fin_arrived(struct tcp_sock *tp)
 {
@@ -522,7 +524,7 @@ static void check_fin(struct tcp_sock *tp)
 		fin_arrived(tp);
 }
 
-/* ---- 3.10.7.4 in outline ------------------------------------------------------------------------------------------------------ */
+/* ---- 3.10.7.4 in outline --------------------------------------------------------------------- */
 
 static struct tcp_result tcp_rcv_synchronized(struct tcp_sock *tp, struct tcp_segment *seg)
 {
@@ -547,7 +549,7 @@ static struct tcp_result tcp_rcv_synchronized(struct tcp_sock *tp, struct tcp_se
 	return r;
 }
 
-/* ---- what is due at the end ------------------------------------------------------------------------------------------------------ */
+/* ---- what is due at the end ------------------------------------------------------------------ */
 
 /* RFC 9293 3.8.6.3, RFC 5681 4.2: at once for every second full segment and whenever order is amiss. */
 static bool ack_is_urgent(const struct tcp_sock *tp)

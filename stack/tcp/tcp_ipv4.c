@@ -45,12 +45,14 @@ struct sk_buff *tcp_alloc_header(struct inet_sock *inet, int *err)
 }
 
 /* Pseudo-header sum; the rest is the device's or dev_queue_xmit()'s work. */
-static void start_checksum(struct sk_buff *skb, const struct inet_addr *saddr, const struct inet_addr *daddr)
+static void start_checksum(struct sk_buff *skb, const struct inet_addr *saddr,
+			   const struct inet_addr *daddr)
 {
 	struct tcp_hdr *th = (struct tcp_hdr *)(void *)skb->data;
 
 	skb_reset_transport_header(skb);
-	th->check = (uint16_t)~csum_fold(csum_tcpudp_nofold(saddr->v4, daddr->v4, skb->len, IPPROTO_TCP, 0));
+	th->check = (uint16_t)~csum_fold(
+		csum_tcpudp_nofold(saddr->v4, daddr->v4, skb->len, IPPROTO_TCP, 0));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb->transport_header;
 	skb->csum_offset = offsetof(struct tcp_hdr, check);
@@ -370,7 +372,8 @@ static void connection_error(struct tcp_sock *tp, int err)
 		sk->err_soft = err;
 }
 
-static void full_socket_err(struct tcp_sock *tp, uint32_t seq, uint8_t type, uint8_t code, uint32_t info)
+static void full_socket_err(struct tcp_sock *tp, uint32_t seq, uint8_t type, uint8_t code,
+			    uint32_t info)
 {
 	bool fatal = false;
 	int err;
@@ -407,7 +410,8 @@ void tcp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 	/* RFC 6633: source quench is ignored. */
 	if (!th || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT)
 		return;
-	inet = inet_lookup_established(skb->net, IPPROTO_TCP, &daddr, th->dest, &saddr, th->source, 0);
+	inet = inet_lookup_established(skb->net, IPPROTO_TCP, &daddr, th->dest, &saddr, th->source,
+				       0);
 	if (!inet) {
 		mib_inc(skb->net, MIB_IcmpInErrors);
 		return;
@@ -423,7 +427,7 @@ void tcp_err(struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info)
 	sock_put(&inet->sk);
 }
 
-/* ---- numbers that must not be guessed ---------------------------------------------------------- */
+/* ---- numbers that must not be guessed -------------------------------------------------------- */
 
 /**
  * tcp_secure_isn() - initial sequence number for a four-tuple
@@ -453,14 +457,15 @@ uint32_t tcp_secure_isn(struct net *net, const struct inet_sock *inet)
  * The same for all connections between the two, so that timestamps never go back from one to the next
  * (RFC 7323 5.4, 7.1) and a TIME-WAIT can be reused by them.
  */
-uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr, const struct inet_addr *daddr)
+uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr,
+			   const struct inet_addr *daddr)
 {
 	struct inet_addr key[2] = { *saddr, *daddr };
 
 	return (uint32_t)siphash(key, sizeof(key), net->tcp->ts_key);
 }
 
-/* ---- the namespace ----------------------------------------------------------------------------- */
+/* ---- the namespace --------------------------------------------------------------------------- */
 
 static const struct tcp_sysctls default_sysctls = {
 	.rmem = { 4096, 131072, 6291456 },
@@ -503,7 +508,8 @@ static int tcp_net_init(struct net *net)
 	t->default_ca = &tcp_cubic;
 	random_bytes(&net->random, t->isn_key, sizeof(t->isn_key));
 	random_bytes(&net->random, t->ts_key, sizeof(t->ts_key));
-	t->protocol = (struct net_protocol){ .protocol = IPPROTO_TCP, .rcv = tcp_rcv, .err = tcp_err };
+	t->protocol =
+		(struct net_protocol){ .protocol = IPPROTO_TCP, .rcv = tcp_rcv, .err = tcp_err };
 	net->tcp = t;
 	err = inet_add_protocol(net, &t->protocol);
 	if (!err)

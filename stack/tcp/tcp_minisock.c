@@ -35,7 +35,7 @@ bool tcp_paws_reject(uint32_t ts_recent, ktime_t stamp, uint32_t tsval, ktime_t 
 	return (int32_t)(tsval - ts_recent) < 0;
 }
 
-/* ---- SYN-RECEIVED ------------------------------------------------------------------------------------- */
+/* ---- SYN-RECEIVED ---------------------------------------------------------------------------- */
 
 static void request_timeout(struct timer_list *t);
 
@@ -117,9 +117,11 @@ static void set_request_options(struct tcp_request *req, const struct tcp_sock *
 				  listener->window_clamp, &req->rcv_wnd, &req->rcv_wscale);
 }
 
-static struct tcp_request *new_request(struct tcp_sock *listener, const struct tcp_segment *seg, uint32_t isn)
+static struct tcp_request *new_request(struct tcp_sock *listener, const struct tcp_segment *seg,
+				       uint32_t isn)
 {
-	struct sock *sk = sk_alloc(seg->net, listener->inet.sk.family, SOCK_STREAM, &tcp_request_prot);
+	struct sock *sk =
+		sk_alloc(seg->net, listener->inet.sk.family, SOCK_STREAM, &tcp_request_prot);
 	struct tcp_request *req = (struct tcp_request *)(void *)sk;
 
 	if (!sk)
@@ -185,7 +187,8 @@ static bool deferred(const struct tcp_request *req)
 {
 	const struct tcp_sock *l = req->listener;
 
-	return l->defer_accept_s && req->inet.sk.net->now - req->sent < l->defer_accept_s * NSEC_PER_SEC;
+	return l->defer_accept_s &&
+	       req->inet.sk.net->now - req->sent < l->defer_accept_s * NSEC_PER_SEC;
 }
 
 /* SYN-ACK again, after 1, 2, 4, 8, 16 s; a request that waits for text (deferred) asks only at the end. */
@@ -202,7 +205,8 @@ static void request_timeout(struct timer_list *t)
 		return;
 	}
 	req->timeouts++;
-	mod_timer(&req->timer, net->now + ((uint64_t)TCP_RTO_INIT_US << req->timeouts) * NSEC_PER_USEC);
+	mod_timer(&req->timer,
+		  net->now + ((uint64_t)TCP_RTO_INIT_US << req->timeouts) * NSEC_PER_USEC);
 	if (req->acked && deferred(req))
 		return;
 	req->retransmitted = true;
@@ -217,17 +221,20 @@ static void request_ack(struct tcp_request *req)
 
 	if (tcp_oow_rate_limited(net, &req->last_oow_ack))
 		return;
-	tcp_send_bare(&req->inet, req->iss + 1, req->irs + 1, (uint16_t)(req->rcv_wnd >> req->rcv_wscale),
-		      TCPHDR_ACK, req->ts_ok ? &ts : NULL);
+	tcp_send_bare(&req->inet, req->iss + 1, req->irs + 1,
+		      (uint16_t)(req->rcv_wnd >> req->rcv_wscale), TCPHDR_ACK,
+		      req->ts_ok ? &ts : NULL);
 }
 
 /* First to fourth check of RFC 9293 3.10.7.4 for SYN-RECEIVED of a passive open. */
-static struct tcp_result check_request_segment(struct tcp_request *req, const struct tcp_segment *seg)
+static struct tcp_result check_request_segment(struct tcp_request *req,
+					       const struct tcp_segment *seg)
 {
 	bool old_ts = req->ts_ok && seg->opt.has_ts && !(seg->flags & TCPHDR_RST) &&
 		      (int32_t)(seg->opt.tsval - req->ts_recent) < 0;
 
-	if (old_ts || before(seg->end_seq, req->irs + 1) || after(seg->seq, req->irs + 1 + req->rcv_wnd)) {
+	if (old_ts || before(seg->end_seq, req->irs + 1) ||
+	    after(seg->seq, req->irs + 1 + req->rcv_wnd)) {
 		if (!(seg->flags & TCPHDR_RST))
 			request_ack(req);
 		return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS) :
@@ -266,7 +273,8 @@ struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *s
 
 	if (!req->listener)
 		return TCP_RESULT(RESET, DROP_TCP_NO_SOCKET);
-	if ((seg->flags & (TCPHDR_SYN | TCPHDR_ACK | TCPHDR_RST)) == TCPHDR_SYN && seg->seq == req->irs) {
+	if ((seg->flags & (TCPHDR_SYN | TCPHDR_ACK | TCPHDR_RST)) == TCPHDR_SYN &&
+	    seg->seq == req->irs) {
 		/* The SYN again: our SYN-ACK was lost. */
 		if (!tcp_oow_rate_limited(seg->net, &req->last_oow_ack)) {
 			req->retransmitted = true;
@@ -302,7 +310,7 @@ void tcp_request_err(struct tcp_request *req, uint32_t seq)
 	tcp_request_kill(req);
 }
 
-/* ---- from request to socket ------------------------------------------------------------------------------- */
+/* ---- from request to socket ------------------------------------------------------------------ */
 
 static void inherit_settings(struct tcp_sock *child, const struct tcp_sock *listener)
 {
@@ -439,7 +447,7 @@ void tcp_listen_stop(struct tcp_sock *tp)
 	}
 }
 
-/* ---- TIME-WAIT ------------------------------------------------------------------------------------------- */
+/* ---- TIME-WAIT ------------------------------------------------------------------------------- */
 
 const struct proto tcp_timewait_prot = {
 	.name = "TCP",
@@ -549,8 +557,9 @@ static void timewait_ack(struct tcp_timewait *tw)
 	struct net *net = tw->inet.sk.net;
 	struct tcp_options ts = { .tsval = tcp_ts_clock(net, tw->ts_off), .tsecr = tw->ts_recent };
 
-	tcp_send_bare(&tw->inet, tw->snd_nxt, tw->rcv_nxt, (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale),
-		      TCPHDR_ACK, tw->ts_ok ? &ts : NULL);
+	tcp_send_bare(&tw->inet, tw->snd_nxt, tw->rcv_nxt,
+		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), TCPHDR_ACK,
+		      tw->ts_ok ? &ts : NULL);
 }
 
 static void timewait_ack_limited(struct tcp_timewait *tw)
@@ -568,9 +577,11 @@ static void timewait_store_ts(struct tcp_timewait *tw, const struct tcp_segment 
 }
 
 /* An orphan waits for the FIN: anything else that is new comes too late for a program that is gone. */
-static struct tcp_result fin_wait2_rcv(struct tcp_timewait *tw, const struct tcp_segment *seg, bool old_ts)
+static struct tcp_result fin_wait2_rcv(struct tcp_timewait *tw, const struct tcp_segment *seg,
+				       bool old_ts)
 {
-	if (old_ts || before(seg->end_seq, tw->rcv_nxt) || after(seg->seq, tw->rcv_nxt + tw->rcv_wnd)) {
+	if (old_ts || before(seg->end_seq, tw->rcv_nxt) ||
+	    after(seg->seq, tw->rcv_nxt + tw->rcv_wnd)) {
 		if (!(seg->flags & TCPHDR_RST))
 			timewait_ack_limited(tw);
 		return TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
@@ -586,7 +597,8 @@ static struct tcp_result fin_wait2_rcv(struct tcp_timewait *tw, const struct tcp
 		timewait_ack_limited(tw); /* RFC 5961 4.2 */
 		return TCP_RESULT(DROP, DROP_TCP_INVALID_SYN);
 	}
-	if (!(seg->flags & TCPHDR_ACK) || seg->end_seq == seg->seq || !after(seg->end_seq, tw->rcv_nxt))
+	if (!(seg->flags & TCPHDR_ACK) || seg->end_seq == seg->seq ||
+	    !after(seg->end_seq, tw->rcv_nxt))
 		return TCP_GO_ON;
 	if (!(seg->flags & TCPHDR_FIN) || seg->end_seq != tw->rcv_nxt + 1) {
 		mib_inc(seg->net, MIB_TcpExtTCPAbortOnData);
@@ -604,7 +616,8 @@ static struct tcp_result fin_wait2_rcv(struct tcp_timewait *tw, const struct tcp
 /* RFC 9293 3.6.1 (MAY-2), RFC 6191 2: a SYN whose numbers are beyond all of the old connection. */
 static bool may_reopen(const struct tcp_timewait *tw, const struct tcp_segment *seg, bool old_ts)
 {
-	if ((seg->flags & (TCPHDR_SYN | TCPHDR_RST | TCPHDR_ACK | TCPHDR_FIN)) != TCPHDR_SYN || old_ts)
+	if ((seg->flags & (TCPHDR_SYN | TCPHDR_RST | TCPHDR_ACK | TCPHDR_FIN)) != TCPHDR_SYN ||
+	    old_ts)
 		return false;
 	return after(seg->seq, tw->rcv_nxt) ||
 	       (tw->ts_ok && seg->opt.has_ts && (int32_t)(seg->opt.tsval - tw->ts_recent) > 0);
@@ -622,8 +635,9 @@ static bool may_reopen(const struct tcp_timewait *tw, const struct tcp_segment *
 struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *seg, bool *again,
 				   uint32_t *isn)
 {
-	bool old_ts = tw->ts_ok && seg->opt.has_ts && !(seg->flags & TCPHDR_RST) &&
-		      tcp_paws_reject(tw->ts_recent, tw->ts_recent_stamp, seg->opt.tsval, seg->net->now);
+	bool old_ts =
+		tw->ts_ok && seg->opt.has_ts && !(seg->flags & TCPHDR_RST) &&
+		tcp_paws_reject(tw->ts_recent, tw->ts_recent_stamp, seg->opt.tsval, seg->net->now);
 
 	if (!tw->substate)
 		return TCP_RESULT(RESET, DROP_TCP_NO_SOCKET);
@@ -671,8 +685,8 @@ int tcp_check_established(struct inet_sock *inet, uint16_t port)
 	struct inet_sock *other;
 	struct tcp_timewait *tw;
 
-	other = inet_lookup_established(net, IPPROTO_TCP, &inet->daddr, inet->dport, &inet->rcv_saddr,
-					cpu_to_be16(port), inet->sk.bound_dev_if);
+	other = inet_lookup_established(net, IPPROTO_TCP, &inet->daddr, inet->dport,
+					&inet->rcv_saddr, cpu_to_be16(port), inet->sk.bound_dev_if);
 	if (!other || other == inet)
 		return 0;
 	if (other->sk.prot != &tcp_timewait_prot)

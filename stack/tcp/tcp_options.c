@@ -38,7 +38,8 @@ static uint8_t *put_be32(uint8_t *p, uint32_t v)
 	return p + 4;
 }
 
-static uint8_t *put_bytes4(uint8_t *p, unsigned int a, unsigned int b, unsigned int c, unsigned int d)
+static uint8_t *put_bytes4(uint8_t *p, unsigned int a, unsigned int b, unsigned int c,
+			   unsigned int d)
 {
 	p[0] = (uint8_t)a;
 	p[1] = (uint8_t)b;
@@ -61,7 +62,8 @@ static void parse_sack(const uint8_t *body, uint32_t len, struct tcp_options *ou
 }
 
 /* One option with a length; @body and @len without kind and length. A wrong length: ignored. */
-static void parse_one(uint8_t kind, const uint8_t *body, uint32_t len, bool syn, struct tcp_options *out)
+static void parse_one(uint8_t kind, const uint8_t *body, uint32_t len, bool syn,
+		      struct tcp_options *out)
 {
 	switch (kind) {
 	case TCPOPT_MSS:

@@ -17,7 +17,7 @@
  */
 #include "stack/tcp/tcp.h"
 
-/* ---- sizes --------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 /**
  * tcp_route_mtu() - path MTU of the connection now, renewing a stale route
@@ -116,8 +116,8 @@ static uint32_t window_from_space(int64_t space)
  * @wnd:        result, <= 65535: a SYN's window is never scaled (RFC 7323 2.2)
  * @wscale:     result: fits the largest buffer that tuning may reach
  */
-void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool wscale_ok, uint32_t clamp,
-			       uint32_t *wnd, uint8_t *wscale)
+void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool wscale_ok,
+			       uint32_t clamp, uint32_t *wnd, uint8_t *wscale)
 {
 	uint32_t win = window_from_space(space), largest;
 
@@ -151,7 +151,8 @@ uint32_t tcp_receive_window(const struct tcp_sock *tp)
 }
 
 /* Without scaling: multiples of the peer's segment, moved only by as much (Clark's algorithm). */
-static uint32_t unscaled_window(const struct tcp_sock *tp, uint32_t free_space, uint32_t full, uint32_t mss)
+static uint32_t unscaled_window(const struct tcp_sock *tp, uint32_t free_space, uint32_t full,
+				uint32_t mss)
 {
 	uint32_t win = tp->rcv_wnd;
 
@@ -198,7 +199,8 @@ uint32_t tcp_free_window(const struct tcp_sock *tp)
  */
 uint32_t tcp_select_window(struct tcp_sock *tp)
 {
-	uint32_t old = tcp_receive_window(tp), win = tcp_free_window(tp), unit = 1U << tp->rcv_wscale;
+	uint32_t old = tcp_receive_window(tp), win = tcp_free_window(tp),
+		 unit = 1U << tp->rcv_wscale;
 	struct net *net = tcp_net(tp);
 
 	if (win < old) {
@@ -276,7 +278,8 @@ static void push_header(struct tcp_sock *tp, struct sk_buff *skb, uint32_t seq, 
  * Sends the text [@seq, @seq + @len), all of it in @text (NULL when @len is 0). Memory that is short
  * or a device that is full is an error and no loss: the range is simply still to be sent.
  */
-static int transmit(struct tcp_sock *tp, struct sk_buff *text, uint32_t seq, uint32_t len, uint8_t flags)
+static int transmit(struct tcp_sock *tp, struct sk_buff *text, uint32_t seq, uint32_t len,
+		    uint8_t flags)
 {
 	uint32_t mss = tcp_current_mss(tp);
 	struct sk_buff *skb;
@@ -349,7 +352,8 @@ static bool worth_waiting(const struct tcp_sock *tp, uint32_t len, uint32_t pipe
  * window. RFC 9293 3.8.6.2.1: a full segment, or all there is if Nagle agrees, or half the largest
  * window the peer ever had; the fourth case is the persist timer.
  */
-static uint32_t sendable(struct tcp_sock *tp, uint32_t avail, uint32_t room, uint32_t mss, bool more)
+static uint32_t sendable(struct tcp_sock *tp, uint32_t avail, uint32_t room, uint32_t mss,
+			 bool more)
 {
 	uint32_t wnd = after(tcp_wnd_end(tp), tp->snd_nxt) ? tcp_wnd_end(tp) - tp->snd_nxt : 0;
 	uint32_t goal = tp->urg_pending ? mss : tcp_size_goal(tp);
@@ -673,8 +677,8 @@ void tcp_write_wakeup(struct tcp_sock *tp)
 
 /* ---- SYN ------------------------------------------------------------------------------------- */
 
-static void push_syn_header(const struct inet_sock *inet, struct sk_buff *skb, const struct tcp_options *o,
-			    const struct tcp_segment *f)
+static void push_syn_header(const struct inet_sock *inet, struct sk_buff *skb,
+			    const struct tcp_options *o, const struct tcp_segment *f)
 {
 	uint8_t opt[TCP_MAX_HLEN];
 	uint32_t optlen = tcp_write_syn_options(opt, o);

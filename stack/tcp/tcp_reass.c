@@ -24,7 +24,7 @@ uint32_t tcp_rmem_used(const struct tcp_sock *tp)
 	return (uint32_t)MIN(MAX(tp->inet.sk.rmem_alloc, 0), UINT32_MAX);
 }
 
-/* ---- SACK blocks -------------------------------------------------------------------------------------- */
+/* ---- SACK blocks ----------------------------------------------------------------------------- */
 
 static void remove_sack(struct tcp_sock *tp, unsigned int at)
 {
@@ -83,7 +83,7 @@ static void note_dsack(struct tcp_sock *tp, uint32_t start, uint32_t end)
 	tp->dsack.end = end;
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static bool over_limit(const struct tcp_sock *tp)
 {
@@ -116,7 +116,8 @@ static void prune_ofo(struct tcp_sock *tp)
 static bool coalesce(struct tcp_sock *tp, struct sk_buff *tail, struct sk_buff *skb)
 {
 	if (!tail || skb->len > COALESCE_MAX || tcp_cb(tail)->end_seq != tcp_cb(skb)->seq ||
-	    (tcp_cb(tail)->flags & TCPHDR_FIN) || skb_tailroom(tail) < skb->len || skb_shared_data(tail))
+	    (tcp_cb(tail)->flags & TCPHDR_FIN) || skb_tailroom(tail) < skb->len ||
+	    skb_shared_data(tail))
 		return false;
 	if (skb_copy_bits(skb, 0, skb_put(tail, skb->len), skb->len))
 		BUG_ON(true);
@@ -145,7 +146,7 @@ static struct sk_buff *compact(struct sk_buff *skb)
 	return small;
 }
 
-/* ---- in order ------------------------------------------------------------------------------------------- */
+/* ---- in order -------------------------------------------------------------------------------- */
 
 static void append_text(struct tcp_sock *tp, struct sk_buff *skb)
 {
@@ -216,7 +217,7 @@ static enum skb_drop_reason queue_in_order(struct tcp_sock *tp, struct sk_buff *
 	return SKB_NOT_DROPPED;
 }
 
-/* ---- out of order ------------------------------------------------------------------------------------------ */
+/* ---- out of order ---------------------------------------------------------------------------- */
 
 /* The last of the queue that starts at or before @seq; NULL = goes first. */
 static struct sk_buff *ofo_before(const struct tcp_sock *tp, uint32_t seq)
@@ -234,7 +235,8 @@ static void trim_followers(struct tcp_sock *tp, struct sk_buff *skb)
 {
 	struct sk_buff *next;
 
-	while ((next = skb_peek_next(&tp->ofo_queue, skb)) && before(tcp_cb(next)->seq, tcp_cb(skb)->end_seq)) {
+	while ((next = skb_peek_next(&tp->ofo_queue, skb)) &&
+	       before(tcp_cb(next)->seq, tcp_cb(skb)->end_seq)) {
 		if (after(tcp_cb(next)->end_seq, tcp_cb(skb)->end_seq)) {
 			note_dsack(tp, tcp_cb(next)->seq, tcp_cb(skb)->end_seq);
 			skb_pull(next, tcp_cb(skb)->end_seq - tcp_cb(next)->seq);
@@ -264,7 +266,8 @@ static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_bu
 	}
 	if (prev && before_eq(end, tcp_cb(prev)->end_seq)) {
 		if (end == tcp_cb(prev)->end_seq)
-			tcp_cb(prev)->flags |= tcp_cb(skb)->flags; /* a FIN that came after its text */
+			tcp_cb(prev)->flags |=
+				tcp_cb(skb)->flags; /* a FIN that came after its text */
 		note_dsack(tp, seq, end);
 		note_sack(tp, tcp_cb(prev)->seq, tcp_cb(prev)->end_seq);
 		return SKB_DROP_TCP_OLD_DATA;
@@ -277,7 +280,8 @@ static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_bu
 	mib_inc(tcp_net(tp), MIB_TcpExtTCPOFOQueue);
 	if (before(seq, end))
 		note_sack(tp, seq, end);
-	if (skb->len && !skb_peek_next(&tp->ofo_queue, prev ? prev : skb) && coalesce(tp, prev, skb))
+	if (skb->len && !skb_peek_next(&tp->ofo_queue, prev ? prev : skb) &&
+	    coalesce(tp, prev, skb))
 		return SKB_NOT_DROPPED;
 	skb = compact(skb);
 	skb_set_owner_r(skb, tcp_to_sk(tp));
@@ -289,7 +293,7 @@ static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_bu
 	return SKB_NOT_DROPPED;
 }
 
-/* ---- text arrives -------------------------------------------------------------------------------------------- */
+/* ---- text arrives ---------------------------------------------------------------------------- */
 
 /* Size of the peer's full segments: what delayed ACKs and the window's steps are counted in. */
 static void measure_rcv_mss(struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -330,7 +334,8 @@ static void text_arrived(struct tcp_sock *tp, const struct tcp_segment *seg)
 }
 
 /* All of it was here before: tell at once, the sender has a reason to ask. */
-static enum skb_drop_reason old_text(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t end)
+static enum skb_drop_reason old_text(struct tcp_sock *tp, const struct tcp_segment *seg,
+				     uint32_t end)
 {
 	note_dsack(tp, seg->seq, end);
 	enter_quickack(tp);
@@ -394,7 +399,7 @@ enum skb_drop_reason tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg
 	return reason;
 }
 
-/* ---- the receive buffer follows the program ------------------------------------------------------------------ */
+/* ---- the receive buffer follows the program -------------------------------------------------- */
 
 static void rcv_rtt_sample(struct tcp_sock *tp, uint32_t us)
 {
@@ -415,7 +420,8 @@ void tcp_rcv_rtt_measure(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (tp->ts_ok && seg->opt.has_ts) {
 		uint32_t ms;
 
-		if (seg->opt.tsecr == tp->rcv_tsecr || !seg->opt.tsecr || seg->len < tp->ack.rcv_mss)
+		if (seg->opt.tsecr == tp->rcv_tsecr || !seg->opt.tsecr ||
+		    seg->len < tp->ack.rcv_mss)
 			return;
 		tp->rcv_tsecr = seg->opt.tsecr;
 		ms = tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr;
@@ -426,7 +432,8 @@ void tcp_rcv_rtt_measure(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (tp->rcv_rtt_time && before(tp->rcv_nxt, tp->rcv_rtt_seq))
 		return;
 	if (tp->rcv_rtt_time)
-		rcv_rtt_sample(tp, (uint32_t)MIN((net->now - tp->rcv_rtt_time) / NSEC_PER_USEC + 1, 60000000U));
+		rcv_rtt_sample(tp, (uint32_t)MIN((net->now - tp->rcv_rtt_time) / NSEC_PER_USEC + 1,
+						 60000000U));
 	tp->rcv_rtt_seq = tp->rcv_nxt + tp->rcv_wnd;
 	tp->rcv_rtt_time = net->now;
 }

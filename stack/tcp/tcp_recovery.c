@@ -24,7 +24,7 @@
 
 #define MAX_RANGES 4096U /* of a peer that SACKs every second byte */
 
-/* ---- the scoreboard -------------------------------------------------------------------------------- */
+/* ---- the scoreboard -------------------------------------------------------------------------- */
 
 /**
  * tcp_sack_clear() - forget everything that was SACKed
@@ -100,7 +100,8 @@ static bool is_dsack(const struct tcp_segment *seg)
 		return false;
 	if (before_eq(s[0].end, seg->ack))
 		return true;
-	return seg->opt.nsacks > 1 && after_eq(s[0].start, s[1].start) && before_eq(s[0].end, s[1].end);
+	return seg->opt.nsacks > 1 && after_eq(s[0].start, s[1].start) &&
+	       before_eq(s[0].end, s[1].end);
 }
 
 /**
@@ -125,7 +126,8 @@ uint32_t tcp_sack_update(struct tcp_sock *tp, const struct tcp_segment *seg)
 	for (unsigned int i = 0; i < seg->opt.nsacks; i++) {
 		struct seq_range r = seg->opt.sacks[i];
 
-		if (!before(r.start, r.end) || after(r.end, tp->snd_nxt) || before_eq(r.end, tp->snd_una))
+		if (!before(r.start, r.end) || after(r.end, tp->snd_nxt) ||
+		    before_eq(r.end, tp->snd_una))
 			continue;
 		if (before(r.start, tp->snd_una)) {
 			mib_inc(tcp_net(tp), MIB_TcpExtTCPSACKDiscard);
@@ -158,7 +160,7 @@ void tcp_sack_advance(struct tcp_sock *tp)
 	tp->lost_seq = seq_max(tp->lost_seq, tp->snd_una);
 }
 
-/* ---- what is lost --------------------------------------------------------------------------------------- */
+/* ---- what is lost ---------------------------------------------------------------------------- */
 
 /*
  * RFC 6675 4, IsLost(): DupThresh discontiguous SACKed ranges above, or more than (DupThresh - 1) * SMSS
@@ -196,12 +198,14 @@ void tcp_update_lost(struct tcp_sock *tp)
 	if (!tp->sack_ok) {
 		/* RFC 6582 3.2: what a partial ACK stops at is lost, no more is known. */
 		if (tp->ca_state == CA_RECOVERY)
-			tp->lost_seq = seq_max(tp->lost_seq,
-					       seq_min(tp->snd_una + tcp_current_mss(tp), tp->snd_nxt));
+			tp->lost_seq =
+				seq_max(tp->lost_seq,
+					seq_min(tp->snd_una + tcp_current_mss(tp), tp->snd_nxt));
 		return;
 	}
 	tp->lost_seq = seq_max(tp->lost_seq, lost_below(tp));
-	if (tp->ca_state >= CA_RECOVERY && after(tp->high_rxt, tp->snd_una) && enough_above(tp, tp->rxt_mark)) {
+	if (tp->ca_state >= CA_RECOVERY && after(tp->high_rxt, tp->snd_una) &&
+	    enough_above(tp, tp->rxt_mark)) {
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPLostRetransmit);
 		tp->high_rxt = tp->snd_una;
 		tp->rxt_mark = tp->snd_nxt;
@@ -231,7 +235,8 @@ uint32_t tcp_pipe(const struct tcp_sock *tp)
 	uint32_t pipe = 0, at = tp->snd_una;
 
 	if (tp->ca_state < CA_RECOVERY)
-		return tcp_in_flight(tp) - MIN(tp->sacked_bytes + tp->reno_sacked, tcp_in_flight(tp));
+		return tcp_in_flight(tp) -
+		       MIN(tp->sacked_bytes + tp->reno_sacked, tcp_in_flight(tp));
 	for (unsigned int i = 0; i < tp->nsacked; i++) {
 		pipe += gap_in_pipe(tp, at, tp->sacked[i].start);
 		at = tp->sacked[i].end;
@@ -240,7 +245,7 @@ uint32_t tcp_pipe(const struct tcp_sock *tp)
 	return pipe - MIN(tp->reno_sacked, pipe);
 }
 
-/* ---- what to send again ------------------------------------------------------------------------------------ */
+/* ---- what to send again ---------------------------------------------------------------------- */
 
 /* The first un-SACKed range at or above high_rxt and below @limit. */
 static bool next_gap(const struct tcp_sock *tp, uint32_t limit, struct seq_range *out)
@@ -287,7 +292,7 @@ bool tcp_next_unsacked(const struct tcp_sock *tp, struct seq_range *out)
 	return next_gap(tp, tp->sacked[tp->nsacked - 1].start, out);
 }
 
-/* ---- entering and leaving ------------------------------------------------------------------------------------ */
+/* ---- entering and leaving -------------------------------------------------------------------- */
 
 static void note_undo(struct tcp_sock *tp)
 {
@@ -321,7 +326,8 @@ void tcp_enter_recovery(struct tcp_sock *tp)
 	tp->lost_seq = tp->snd_una;
 	tcp_update_lost(tp);
 	/* (4.3): the first segment is sent again at once, whatever the pipe says. */
-	tp->lost_seq = seq_max(tp->lost_seq, seq_min(tp->snd_una + tcp_current_mss(tp), tp->snd_nxt));
+	tp->lost_seq =
+		seq_max(tp->lost_seq, seq_min(tp->snd_una + tcp_current_mss(tp), tp->snd_nxt));
 	mib_inc(net, tp->sack_ok ? MIB_TcpExtTCPSackRecovery : MIB_TcpExtTCPRenoRecovery);
 	mib_inc(net, MIB_TcpExtTCPFastRetrans);
 	tcp_retransmit_first(tp);
@@ -401,7 +407,7 @@ void tcp_leave_recovery(struct tcp_sock *tp)
 	tp->retrans_stamp = 0;
 }
 
-/* ---- undoing what was no loss ----------------------------------------------------------------------------------- */
+/* ---- undoing what was no loss ---------------------------------------------------------------- */
 
 /**
  * tcp_undo_dsack() - the peer has text twice: a retransmission was needless

@@ -20,7 +20,7 @@
 #define MIN_CLAMP       1152
 #define CA_NAME_MAX     16
 
-/* ---- setting ------------------------------------------------------------------------------------------ */
+/* ---- setting --------------------------------------------------------------------------------- */
 
 static int set_ranged_u32(uint32_t *field, int v, int min, int max)
 {
@@ -197,7 +197,7 @@ int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, sockle
 	return set_int_option(tcp_sk(sk), name, v);
 }
 
-/* ---- TCP_INFO ------------------------------------------------------------------------------------------- */
+/* ---- TCP_INFO -------------------------------------------------------------------------------- */
 
 static uint32_t ms_since(const struct tcp_sock *tp, ktime_t then)
 {
@@ -221,7 +221,8 @@ static void info_recovery(const struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_unacked = segments(tp, flight);
 	i->tcpi_sacked = segments(tp, tp->sacked_bytes + tp->reno_sacked);
 	i->tcpi_lost = segments(tp, lost);
-	i->tcpi_retrans = tp->ca_state >= CA_RECOVERY ? segments(tp, tp->high_rxt - tp->snd_una) : 0;
+	i->tcpi_retrans =
+		tp->ca_state >= CA_RECOVERY ? segments(tp, tp->high_rxt - tp->snd_una) : 0;
 	i->tcpi_retransmits = tp->retransmits;
 	i->tcpi_backoff = tp->backoff;
 	i->tcpi_probes = tp->probes_out;
@@ -256,7 +257,8 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 		i->tcpi_sacked = tp->backlog;
 		return;
 	}
-	i->tcpi_options = (uint8_t)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (tp->sack_ok ? TCPI_OPT_SACK : 0) |
+	i->tcpi_options = (uint8_t)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) |
+				    (tp->sack_ok ? TCPI_OPT_SACK : 0) |
 				    (tp->wscale_ok ? TCPI_OPT_WSCALE : 0));
 	i->tcpi_snd_wscale = (unsigned char)(tp->snd_wscale & 15U) & 15U;
 	i->tcpi_rcv_wscale = (unsigned char)(tp->rcv_wscale & 15U) & 15U;
@@ -283,7 +285,7 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 	info_recovery(tp, i);
 }
 
-/* ---- getting -------------------------------------------------------------------------------------------- */
+/* ---- getting --------------------------------------------------------------------------------- */
 
 static int maxseg(const struct tcp_sock *tp)
 {
@@ -348,7 +350,7 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 	return err ? err : sockopt_put_int(val, len, v);
 }
 
-/* ---- ioctl ---------------------------------------------------------------------------------------------- */
+/* ---- ioctl ----------------------------------------------------------------------------------- */
 
 static int readable_bytes(const struct tcp_sock *tp)
 {

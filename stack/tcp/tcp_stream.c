@@ -12,7 +12,7 @@
  */
 #include "stack/tcp/tcp.h"
 
-/* ---- SEND -------------------------------------------------------------------------------------- */
+/* ---- SEND ------------------------------------------------------------------------------------ */
 
 #define SMALL_BLOCK 4096U
 
@@ -168,7 +168,7 @@ void tcp_write_space(struct tcp_sock *tp)
 		sk->write_space(sk);
 }
 
-/* ---- RECEIVE ----------------------------------------------------------------------------------- */
+/* ---- RECEIVE --------------------------------------------------------------------------------- */
 
 /* The buffer at the front of the queue that still has text at @seq; frees what is behind us. */
 static struct sk_buff *find_unread(struct tcp_sock *tp, uint32_t seq, bool peek)
@@ -363,7 +363,8 @@ ssize_t tcp_recvmsg(struct sock *sk, struct stack_msg *msg)
  * Return:  bytes taken; 0 at the end of the stream; -EAGAIN when there is nothing to take or @actor takes
  *          none; -ENOTCONN, the pending error
  */
-ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len), void *arg)
+ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len),
+		      void *arg)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	size_t done;

@@ -15,7 +15,7 @@
 
 #define ORPHAN_RETRIES 8 /* with the sysctl at 0, as Linux */
 
-/* ---- arming -------------------------------------------------------------------------------------- */
+/* ---- arming ---------------------------------------------------------------------------------- */
 
 /**
  * tcp_arm() - (re)start a timer
@@ -29,8 +29,8 @@ void tcp_arm(struct tcp_sock *tp, enum tcp_timers which, uint64_t delay_us)
 	struct net *net = tcp_net(tp);
 
 	if (trace_on(net, TRACE_TIMER))
-		trace_printf(net, TRACE_TIMER, "tcp port %u: %s in %llu us", tp->inet.num, name[which],
-			     (unsigned long long)delay_us);
+		trace_printf(net, TRACE_TIMER, "tcp port %u: %s in %llu us", tp->inet.num,
+			     name[which], (unsigned long long)delay_us);
 	mod_timer(&tp->timers[which].timer, net->now + delay_us * NSEC_PER_USEC);
 }
 
@@ -64,7 +64,7 @@ void tcp_clear_timers(struct tcp_sock *tp)
 		del_timer(&tp->timers[i].timer);
 }
 
-/* ---- enter and leave ------------------------------------------------------------------------------- */
+/* ---- enter and leave ------------------------------------------------------------------------- */
 
 /* The connection of a timer that fired, held; NULL when it has ended meanwhile. */
 static struct tcp_sock *timer_enter(struct timer_list *t)
@@ -82,7 +82,7 @@ static void timer_leave(struct tcp_sock *tp)
 	sock_put(tcp_to_sk(tp));
 }
 
-/* ---- giving up --------------------------------------------------------------------------------------- */
+/* ---- giving up ------------------------------------------------------------------------------- */
 
 /* Time that @boundary doublings from @base_us take, bounded by TCP_RTO_MAX_US each. */
 static uint64_t backoff_time_us(unsigned int boundary, uint64_t base_us)
@@ -148,7 +148,7 @@ static bool syn_out_of_retries(const struct tcp_sock *tp)
 	return tp->retransmits >= limit;
 }
 
-/* ---- retransmission ------------------------------------------------------------------------------------ */
+/* ---- retransmission -------------------------------------------------------------------------- */
 
 /* The next timeout, but no later than TCP_USER_TIMEOUT ends. */
 static void rearm_after_timeout(struct tcp_sock *tp)
@@ -220,7 +220,7 @@ static void rexmt_fired(struct timer_list *t)
 	timer_leave(tp);
 }
 
-/* ---- persist --------------------------------------------------------------------------------------------- */
+/* ---- persist --------------------------------------------------------------------------------- */
 
 /* Does the peer still answer probes? RFC 9293 3.8.6.1 (MUST-37): as long as it does, go on. */
 static bool probes_unanswered(const struct tcp_sock *tp)
@@ -262,7 +262,7 @@ static void persist_fired(struct timer_list *t)
 	timer_leave(tp);
 }
 
-/* ---- delayed ACK ------------------------------------------------------------------------------------------- */
+/* ---- delayed ACK ----------------------------------------------------------------------------- */
 
 static void delack_fired(struct timer_list *t)
 {
@@ -285,7 +285,7 @@ static void delack_fired(struct timer_list *t)
 	timer_leave(tp);
 }
 
-/* ---- keepalive ----------------------------------------------------------------------------------------------- */
+/* ---- keepalive ------------------------------------------------------------------------------- */
 
 /**
  * tcp_keepalive_time() - seconds of silence before the first probe (TCP_KEEPIDLE)
@@ -293,7 +293,8 @@ static void delack_fired(struct timer_list *t)
  */
 uint32_t tcp_keepalive_time(const struct tcp_sock *tp)
 {
-	return tp->keep_idle_s ? tp->keep_idle_s : (uint32_t)tcp_net(tp)->tcp->sysctl.keepalive_time_s;
+	return tp->keep_idle_s ? tp->keep_idle_s
+			       : (uint32_t)tcp_net(tp)->tcp->sysctl.keepalive_time_s;
 }
 
 /**
@@ -302,7 +303,8 @@ uint32_t tcp_keepalive_time(const struct tcp_sock *tp)
  */
 uint32_t tcp_keepalive_intvl(const struct tcp_sock *tp)
 {
-	return tp->keep_intvl_s ? tp->keep_intvl_s : (uint32_t)tcp_net(tp)->tcp->sysctl.keepalive_intvl_s;
+	return tp->keep_intvl_s ? tp->keep_intvl_s
+				: (uint32_t)tcp_net(tp)->tcp->sysctl.keepalive_intvl_s;
 }
 
 /**
@@ -320,8 +322,9 @@ uint32_t tcp_keepalive_cnt(const struct tcp_sock *tp)
  */
 uint32_t tcp_fin_time_ms(const struct tcp_sock *tp)
 {
-	uint32_t ms = 1000U * (uint32_t)(tp->linger2_s > 0 ? tp->linger2_s :
-							     tcp_net(tp)->tcp->sysctl.fin_timeout_s);
+	uint32_t ms =
+		1000U * (uint32_t)(tp->linger2_s > 0 ? tp->linger2_s
+						     : tcp_net(tp)->tcp->sysctl.fin_timeout_s);
 	uint32_t least = (tp->rto_us / 1000) * 7 / 2; /* a retransmission must fit in */
 
 	return MAX(ms, least);
@@ -386,7 +389,7 @@ static void keep_fired(struct timer_list *t)
 	timer_leave(tp);
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 /**
  * tcp_init_timers() - prepare the timers of a new control block

@@ -21,7 +21,7 @@ struct frame_under_way {
 	uint8_t data[];
 };
 
-/* ---- the medium ---------------------------------------------------------------------------------- */
+/* ---- the medium ------------------------------------------------------------------------------ */
 
 static uint32_t rnd(struct tcp_pair *p, uint32_t below)
 {
@@ -170,7 +170,8 @@ static void deliver(struct tcp_pair *p, int to, struct frame_under_way *f)
 
 bool pair_step(struct tcp_pair *p)
 {
-	ktime_t next = MIN(timer_next_expiry(&p->net[0]->timers), timer_next_expiry(&p->net[1]->timers));
+	ktime_t next =
+		MIN(timer_next_expiry(&p->net[0]->timers), timer_next_expiry(&p->net[1]->timers));
 	int from = -1;
 
 	collect(p);
@@ -190,7 +191,8 @@ bool pair_step(struct tcp_pair *p)
 	net_advance(p->net[0], next);
 	net_advance(p->net[1], next);
 	if (from >= 0) {
-		struct frame_under_way *f = list_first_entry(&p->way[from], struct frame_under_way, list);
+		struct frame_under_way *f =
+			list_first_entry(&p->way[from], struct frame_under_way, list);
 
 		list_del(&f->list);
 		deliver(p, !from, f);
@@ -213,8 +215,9 @@ void pair_run_ms(struct tcp_pair *p, uint64_t ms)
 		collect(p);
 		for (int i = 0; i < 2; i++)
 			if (!list_empty(&p->way[i]))
-				next = MIN(next, list_first_entry(&p->way[i], struct frame_under_way,
-								  list)->due);
+				next = MIN(next, list_first_entry(&p->way[i],
+								  struct frame_under_way, list)
+							 ->due);
 		if (next > end)
 			break;
 		CHECK(pair_step(p));
@@ -223,7 +226,7 @@ void pair_run_ms(struct tcp_pair *p, uint64_t ms)
 	net_advance(p->net[1], end);
 }
 
-/* ---- hosts ----------------------------------------------------------------------------------------- */
+/* ---- hosts ----------------------------------------------------------------------------------- */
 
 struct tcp_pair *pair_new(const struct medium *m)
 {
@@ -315,7 +318,8 @@ void pair_connect(struct tcp_pair *p)
 		CHECK_EQ(sock_listen(p->listener, 16), 0);
 	}
 	CHECK_EQ(sock_create(p->net[0], AF_INET, SOCK_STREAM, 0, &p->sock[0]), 0);
-	CHECK_EQ(sock_connect(p->sock[0], address(0x0a000002, 80), sizeof(struct sockaddr_in)), -EINPROGRESS);
+	CHECK_EQ(sock_connect(p->sock[0], address(0x0a000002, 80), sizeof(struct sockaddr_in)),
+		 -EINPROGRESS);
 	while (sock_accept(p->listener, &p->sock[1]) == -EAGAIN) {
 		CHECK_LT(pair_ms(p, start), GIVE_UP_MS);
 		CHECK_MSG(!(sock_poll(p->sock[0]) & POLLERR), "connect failed after %llu ms",
@@ -327,7 +331,7 @@ void pair_connect(struct tcp_pair *p)
 	watch(p->sock[1], &p->woken[1]);
 }
 
-/* ---- programs -------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static uint8_t pattern_at(size_t pos)
 {
@@ -380,15 +384,17 @@ void pair_transfer(struct tcp_pair *p, int from, size_t bytes, size_t chunk)
 			wrote += n;
 		if (p->woken[!from]) {
 			got = sock_read(rx, check_text, &r);
-			CHECK_MSG(got >= 0 || got == -EAGAIN, "after %zu of %zu bytes: %s", r.got, bytes,
-				  strerror((int)-got));
+			CHECK_MSG(got >= 0 || got == -EAGAIN, "after %zu of %zu bytes: %s", r.got,
+				  bytes, strerror((int)-got));
 			CHECK(!r.wrong);
 		}
 		p->woken[0] = p->woken[1] = false;
 		if (r.got >= bytes)
 			break;
-		CHECK_MSG(pair_ms(p, start) < GIVE_UP_MS, "stuck after %zu of %zu bytes", r.got, bytes);
-		CHECK_MSG(pair_step(p), "nothing will ever happen after %zu of %zu bytes", r.got, bytes);
+		CHECK_MSG(pair_ms(p, start) < GIVE_UP_MS, "stuck after %zu of %zu bytes", r.got,
+			  bytes);
+		CHECK_MSG(pair_step(p), "nothing will ever happen after %zu of %zu bytes", r.got,
+			  bytes);
 	}
 	CHECK_EQ(r.got, bytes);
 }

@@ -23,7 +23,8 @@ static uint32_t rnd(struct rng *r, uint32_t below)
 /* Near the truth more often than not: that is where the code is. */
 static uint32_t near(struct rng *r, uint32_t truth)
 {
-	static const int32_t step[] = { 0, 0, 0, 1, -1, 2, 100, -100, 1460, -1460, 5000, 65535, -65535 };
+	static const int32_t step[] = {0,    0,	   0,	  1,	-1,    2,     100,
+				       -100, 1460, -1460, 5000, 65535, -65535};
 
 	if (rnd(r, 12) == 0)
 		return (uint32_t)(rnd(r, 65536) << 16 | rnd(r, 65536));
@@ -74,7 +75,8 @@ static void inject_random(struct tcp_conn *c, struct rng *r)
 	struct pkt p;
 
 	truth(c, &rcv_nxt, &snd_nxt);
-	p = pkt_tcp(PEER_ADDR, c->pport, LOCAL_ADDR, c->lport, 0, near(r, rcv_nxt), near(r, snd_nxt));
+	p = pkt_tcp(PEER_ADDR, c->pport, LOCAL_ADDR, c->lport, 0, near(r, rcv_nxt),
+		    near(r, snd_nxt));
 	p.flags = (uint16_t)(rnd(r, 3) ? TH_ACK : rnd(r, 256));
 	if (rnd(r, 12) == 0)
 		p.flags |= TH_FIN;
@@ -123,7 +125,8 @@ static void random_call(struct tcp_conn *c, struct rng *r)
 		sock_recvmsg(c->sock, &msg);
 		break;
 	case 6:
-		sock_setsockopt(c->sock, IPPROTO_TCP, rnd(r, 2) ? TCP_NODELAY : TCP_CORK, &v, sizeof(v));
+		sock_setsockopt(c->sock, IPPROTO_TCP, rnd(r, 2) ? TCP_NODELAY : TCP_CORK, &v,
+				sizeof(v));
 		break;
 	case 7:
 		if (rnd(r, 12) == 0)
@@ -189,7 +192,8 @@ static void check_receive_queues(const struct tcp_sock *tp)
 		at = tcp_cb(skb)->end_seq;
 		memory += skb->truesize;
 	}
-	CHECK(skb_queue_empty(&sk->receive_queue) ? before_eq(at, end) || at == end + 1 : at == end);
+	CHECK(skb_queue_empty(&sk->receive_queue) ? before_eq(at, end) || at == end + 1
+						  : at == end);
 	at = tp->rcv_nxt;
 	skb_queue_walk(&tp->ofo_queue, skb) {
 		CHECK_MSG(before_eq(at, tcp_cb(skb)->seq), "out of order %u:%u behind %u",
@@ -225,8 +229,11 @@ typedef struct tcp_conn *(*constructor)(const struct tcp_params *p);
 static void torture(constructor make)
 {
 	for (uint64_t round = 0; round < ROUNDS; round++) {
-		struct tcp_params params = { .sack = round & 1, .ts = round & 2, .wscale = round & 4 ? 8 : 0,
-					     .rcvbuf = round & 8 ? 8192 : 0, .reuseaddr = true };
+		struct tcp_params params = {.sack = round & 1,
+					    .ts = round & 2,
+					    .wscale = round & 4 ? 8 : 0,
+					    .rcvbuf = round & 8 ? 8192 : 0,
+					    .reuseaddr = true};
 		struct rng r = { round * 77 + 5 };
 		struct tcp_conn *c = make(&params);
 
