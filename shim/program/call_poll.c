@@ -132,7 +132,7 @@ static int add_errors(struct pollfd *fds, nfds_t count, int n)
 		if ((w & (FD_STATE | FD_STREAM | FD_CONNECTED)) != (FD_OURS | FD_STREAM | FD_CONNECTED))
 			continue;
 		w = fd_verified(fds[i].fd);
-		if (fd_is_ours(w) && sock_has_error(fds[i].fd))
+		if (fd_is_ours(w) && sock_look(fds[i].fd, NULL) < 0)
 			fds[i].revents |= POLLERR;
 	}
 	errno = saved;

@@ -376,17 +376,37 @@ static int start_connect(int fd, struct ctl_call *c)
 	return r;
 }
 
+/*
+ * connect() again after a non-blocking one. As inet_stream_connect(): the error it ended with, where no other call has
+ * taken it, else once ECONNABORTED; then the socket can be connected anew. 0: nothing of the kind.
+ */
+static int earlier_connect(int fd, uint32_t w)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int err;
+
+	if ((w & (FD_DEAD | FD_CONNECTED)) == (FD_DEAD | FD_CONNECTED)) {
+		fd_flag(fd, 0, FD_CONNECTED);
+		return -ECONNABORTED;
+	}
+	if (!(w & FD_GATE) || libc()->poll(&p, 1, 0) != 1 || !(p.revents & POLLERR))
+		return 0;
+	err = sock_error(fd, NULL);
+	fd_flag(fd, FD_DEAD, FD_CONNECTED | FD_GATE);
+	return err < 0 ? err : -ECONNABORTED;
+}
+
 static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
 {
 	bool nonblocking = sock_is_nonblocking(fd, 0);
 	struct ctl_call c = {
 		.op = CTL_CONNECT, .flags = nonblocking ? CTL_F_NONBLOCK : 0, .data = addr, .len = len,
 	};
-	int r = 0;
+	int r = earlier_connect(fd, w);
 
 	if (w & FD_LISTEN)
 		return -EISCONN;
-	if (w & FD_DEAD)
+	if (r == 0 && (w & FD_DEAD))
 		r = sock_renew(fd);
 	if (r == 0)
 		r = host_attach(fd);

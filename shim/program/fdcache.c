@@ -186,33 +186,56 @@ static int ask_option(int fd, uint64_t cookie, uint32_t word, int level, int nam
 	return ctl_call(&c) < 0 ? fallback : value;
 }
 
+static uint32_t describe_stream(int fd, uint64_t cookie, uint32_t w)
+{
+	/* Looks at the error without taking it. */
+	struct ctl_call c = { .op = CTL_ERROR, .cookie = cookie, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1 };
+
+	w |= FD_STREAM | (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT;
+	if (ctl_call(&c) == -ENETDOWN)
+		return w | FD_CONNECTED; /* what it was is gone with the host: its end is to be seen */
+	switch (c.arg[0]) {
+	case CTL_S_LISTENING:
+		return w | FD_LISTEN;
+	case CTL_S_CONNECTING:
+		return w | FD_CONNECTED | FD_GATE;
+	case CTL_S_CONNECTED:
+	case CTL_S_DEAD:
+		return w | FD_CONNECTED;
+	default:
+		return w;
+	}
+}
+
+static uint32_t describe_dgram(int fd, uint64_t cookie, uint32_t w)
+{
+	struct ctl_call peer = {
+		.op = CTL_GETNAME, .cookie = cookie, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1,
+	};
+	int protocol;
+
+	if (ask_option(fd, cookie, w, SOL_SOCKET, SO_TYPE, SOCK_DGRAM) == SOCK_RAW)
+		w |= FD_RAW;
+	protocol = ask_option(fd, cookie, w, SOL_SOCKET, SO_PROTOCOL, IPPROTO_UDP);
+	w |= (uint32_t)(protocol & 255) << FD_PROTOCOL_SHIFT;
+	if (ctl_call(&peer) >= 0)
+		w |= FD_CONNECTED;
+	return w;
+}
+
 /* An attached socket came from elsewhere (exec, message): ask its host what it is. */
 static uint32_t describe(int fd, uint64_t cookie, const char *host)
 {
-	uint32_t w = FD_OURS | FD_ATTACHED;
-	struct ctl_call peer = { .op = CTL_GETNAME, .cookie = cookie, .arg = { 1 }, .via = -1 };
-	int type = 0, protocol;
+	uint32_t w = FD_OURS | FD_ATTACHED | FD_BOUND;
+	int type = 0;
 	socklen_t len = sizeof(type);
 
 	if (!config.host[0])
 		strcpy(config.host, host);
 	else if (strcmp(config.host, host))
 		w |= FD_OTHER;
-	peer.via = (w & FD_OTHER) ? fd : -1;
 	SYS(getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len);
-	if (type == SOCK_STREAM) {
-		w |= FD_STREAM;
-		if (ask_option(fd, cookie, w, SOL_SOCKET, SO_ACCEPTCONN, 0))
-			return w | FD_LISTEN | (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT;
-	} else if (ask_option(fd, cookie, w, SOL_SOCKET, SO_TYPE, SOCK_DGRAM) == SOCK_RAW) {
-		w |= FD_RAW;
-	}
-	protocol = ask_option(fd, cookie, w, SOL_SOCKET, SO_PROTOCOL,
-			      (w & FD_STREAM) ? IPPROTO_TCP : IPPROTO_UDP);
-	w |= (uint32_t)(protocol & 255) << FD_PROTOCOL_SHIFT;
-	if (ctl_call(&peer) >= 0)
-		w |= FD_CONNECTED;
-	return w;
+	return type == SOCK_STREAM ? describe_stream(fd, cookie, w) : describe_dgram(fd, cookie, w);
 }
 
 /**

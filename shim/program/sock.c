@@ -52,13 +52,19 @@ int sock_error(int fd, enum ctl_state *state)
 }
 
 /**
- * sock_has_error() - is an error pending? It stays so.
+ * sock_look() - is an error pending? It stays so.
+ * @state: what the socket is; may be NULL
+ *
+ * Return: 0 or -errno
  */
-bool sock_has_error(int fd)
+int sock_look(int fd, enum ctl_state *state)
 {
 	struct ctl_call c = { .op = CTL_ERROR, .arg = { 1 } };
+	int r = sock_control(fd, &c);
 
-	return sock_control(fd, &c) < 0;
+	if (state)
+		*state = r == -ENETDOWN ? CTL_S_OPEN : (enum ctl_state)c.arg[0];
+	return r;
 }
 
 /**
@@ -67,11 +73,21 @@ bool sock_has_error(int fd)
 bool sock_peer_known(int fd)
 {
 	struct ctl_call c = { .op = CTL_GETNAME, .arg = { 1 } };
+	uint32_t w = fd_word(fd);
+	enum ctl_state state;
+	bool known;
 
-	if (!(fd_word(fd) & FD_ATTACHED) || sock_control(fd, &c) < 0)
+	if (!(w & FD_ATTACHED))
 		return false;
-	fd_flag(fd, FD_CONNECTED, 0);
-	return true;
+	if (w & FD_STREAM) {
+		sock_look(fd, &state);
+		known = state == CTL_S_CONNECTING || state == CTL_S_CONNECTED || state == CTL_S_DEAD;
+	} else {
+		known = sock_control(fd, &c) >= 0;
+	}
+	if (known)
+		fd_flag(fd, FD_CONNECTED, 0);
+	return known;
 }
 
 /**

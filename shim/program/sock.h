@@ -11,6 +11,7 @@
 
 int sock_control(int fd, struct ctl_call *c);
 int sock_error(int fd, enum ctl_state *state);
+int sock_look(int fd, enum ctl_state *state);
 bool sock_peer_known(int fd);
 bool sock_is_nonblocking(int fd, int flags);
 int sock_timeout_ms(int fd, int option);
@@ -18,8 +19,6 @@ int sock_timeout_ms(int fd, int option);
 void gate_up(int fd);
 void gate_lift(int fd);
 int gate_pass(int fd, bool wait);
-
-bool sock_has_error(int fd);
 
 /* wait.c */
 int wait_writable(int fd, int limit_ms, short *revents);

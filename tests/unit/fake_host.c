@@ -263,7 +263,8 @@ static int socket_request(struct fake_host *h, struct end *e, const struct ctl_m
 		return 0;
 	case CTL_ERROR:
 		err = e->err;
-		e->err = 0;
+		if (m->arg[0] != 1)
+			e->err = 0;
 		*arg0 = e->listening ? CTL_S_LISTENING :
 			e->connected ? CTL_S_CONNECTED :
 			e->gate	     ? CTL_S_CONNECTING : CTL_S_OPEN;
@@ -400,7 +401,11 @@ static bool dgram_input(struct end *e)
 static bool input(struct fake_host *h, int i)
 {
 	struct end *e = &h->ends[i];
+	struct pollfd now = { .fd = e->fd, .events = POLLIN };
 
+	/* Serving another may have taken what was there when the turn began. */
+	if (poll(&now, 1, 0) != 1)
+		return true;
 	switch (e->kind) {
 	case END_GONE:
 		return true;

@@ -236,7 +236,7 @@ static void nonblocking_refused(void)
 	socklen_t len = sizeof(err);
 	char c;
 
-	for (int way = 0; way < 3; way++) {
+	for (int way = 0; way < 4; way++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 		WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINPROGRESS);
@@ -250,6 +250,10 @@ static void nonblocking_refused(void)
 		case 1:
 			WANT_ERRNO(recv(fd, &c, 1, 0), ECONNREFUSED);
 			break;
+		case 2:
+			WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), ECONNREFUSED);
+			WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINPROGRESS);
+			break;
 		default:
 			WANT_ERRNO(write(fd, "x", 1), ECONNREFUSED);
 		}
@@ -261,6 +265,7 @@ static void nonblocking_refused(void)
 	WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINPROGRESS);
 	WANT(wait_for(fd, POLLOUT) & POLLERR);
 	WANT(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == ECONNREFUSED);
+	WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), ECONNABORTED);
 	to = at("10.0.0.2", FAKE_SOON);
 	WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINPROGRESS);
 	WANT(epoll_wait(epfd, &got, 1, 5000) == 1 && got.data.u32 == 7 && got.events == EPOLLOUT);
