@@ -304,11 +304,17 @@ static void measure_rcv_mss(struct tcp_sock *tp, const struct tcp_segment *seg)
 		tp->ack.rcv_mss = MIN(len, tp->advmss);
 }
 
-static void enter_quickack(struct tcp_sock *tp)
+/* The next ACKs are quick, unless the connection is interactive (or TCP_QUICKACK is off). */
+static void allow_quickacks(struct tcp_sock *tp)
 {
 	uint32_t n = tp->rcv_wnd / (2 * MAX(tp->ack.rcv_mss, 1U));
 
 	tp->ack.quick = (uint8_t)MIN(MAX(n, 2U), TCP_MAX_QUICKACKS);
+}
+
+static void enter_quickack(struct tcp_sock *tp)
+{
+	allow_quickacks(tp);
 	tp->ack.pingpong = false;
 	tp->ack.ato_ms = TCP_DELACK_MIN_MS;
 }
@@ -322,14 +328,16 @@ static void text_arrived(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tp->ack.scheduled = true;
 	tp->data_segs_in += seg->skb->gso_segs ? seg->skb->gso_segs : 1U;
 	measure_rcv_mss(tp, seg);
-	if (tp->ack.ato_ms == 0)
-		enter_quickack(tp);
-	else if (gap <= TCP_DELACK_MIN_MS / 2)
+	if (tp->ack.ato_ms == 0) {
+		allow_quickacks(tp);
+		tp->ack.ato_ms = TCP_DELACK_MIN_MS;
+	} else if (gap <= TCP_DELACK_MIN_MS / 2) {
 		tp->ack.ato_ms = tp->ack.ato_ms / 2 + TCP_DELACK_MIN_MS / 2;
-	else if (gap < tp->ack.ato_ms)
+	} else if (gap < tp->ack.ato_ms) {
 		tp->ack.ato_ms = MIN(tp->ack.ato_ms / 2 + (uint32_t)gap, tp->rto_us / 1000);
-	else if (gap > tp->rto_us / 1000)
-		enter_quickack(tp);
+	} else if (gap > tp->rto_us / 1000) {
+		allow_quickacks(tp);
+	}
 	tp->ack.lrcvtime = net->now;
 }
 

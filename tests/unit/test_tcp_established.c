@@ -308,6 +308,28 @@ TEST(test_delayed_ack_rides_on_an_answer)
 	conn_free(c);
 }
 
+/* A pause between request and answer does not make the next request's ACK a segment of its own. */
+TEST(test_delayed_ack_of_an_interactive_connection_waits_also_after_a_pause)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	uint32_t seq = 1, sent = 1;
+
+	for (int i = 0; i < 5; i++, seq += 100, sent += 50) {
+		seg_in(c, "P. %u:%u(100) ack %u", seq, seq + 100, sent);
+		if (i > 1)
+			seg_none(c);
+		CHECK_EQ(conn_read(c, 100), 100);
+		CHECK_EQ(conn_write(c, 50), 50);
+		seg_forget(c);
+		CHECK_EQ(c->last.seq, sent);
+		CHECK_EQ(c->last.payload_len, 50);
+		seg_in(c, ". %u:%u(0) ack %u", seq + 100, seq + 100, sent + 50);
+		conn_ms(c, 5000);
+		seg_none(c);
+	}
+	conn_free(c);
+}
+
 /* ---- Nagle (RFC 9293 3.7.4) and PSH (3.9.1.2, MUST-61) -------------------------------------------------- */
 
 TEST(test_nagle_holds_a_second_small_segment)
