@@ -227,7 +227,7 @@ TEST(test_cubic_keeps_seven_tenths)
 TEST(test_cubic_is_back_at_w_max_after_k)
 {
 	struct flow f = start("cubic");
-	unsigned int w_max = grow_to(&f, 320), k_rtts, n = 0, early = 0, steep, flat, i;
+	unsigned int w_max = grow_to(&f, 320), k_rtts, n = 0, early = 0, steep = 0, flat, i;
 
 	lossy_round_trip(&f);
 	/* 320 segments: K = cbrt(320 * 0.3 / 0.4) = 6.21 s. */
@@ -235,7 +235,7 @@ TEST(test_cubic_is_back_at_w_max_after_k)
 	for (i = 0; i < k_rtts; i++) {
 		n = round_trip(&f);
 		if (i == 0)
-			steep = early = n;
+			early = n;
 		if (i == 9)
 			steep = n - early;
 		if (i == k_rtts - 10)
