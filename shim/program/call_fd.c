@@ -147,41 +147,53 @@ int prctl(int option, ...)
 	return r;
 }
 
+/* A number with a wrapper here; the arguments come as syscall() has them. */
+#define BY_NUMBER(nr, call)                                                                          \
+	case nr:                                                                                     \
+		*r = (call);                                                                         \
+		return true;
+#define A_FD ((int)a[0])
+#define A_INT(i) ((int)a[i])
+#define A_PTR(i) ((void *)a[i])
+#define A_SIZE(i) ((size_t)a[i])
+#define A_LEN(i) ((socklen_t)a[i])
+
 /* Calls that have a wrapper here, made by number. Returns false for the others. */
 static bool by_wrapper(long nr, const long *a, long *r)
 {
 	switch (nr) {
-	case SYS_socket: *r = socket((int)a[0], (int)a[1], (int)a[2]); return true;
-	case SYS_bind: *r = bind((int)a[0], (void *)a[1], (socklen_t)a[2]); return true;
-	case SYS_listen: *r = listen((int)a[0], (int)a[1]); return true;
-	case SYS_accept: *r = accept((int)a[0], (void *)a[1], (void *)a[2]); return true;
-	case SYS_accept4: *r = accept4((int)a[0], (void *)a[1], (void *)a[2], (int)a[3]); return true;
-	case SYS_connect: *r = connect((int)a[0], (void *)a[1], (socklen_t)a[2]); return true;
-	case SYS_getsockname: *r = getsockname((int)a[0], (void *)a[1], (void *)a[2]); return true;
-	case SYS_getpeername: *r = getpeername((int)a[0], (void *)a[1], (void *)a[2]); return true;
-	case SYS_shutdown: *r = shutdown((int)a[0], (int)a[1]); return true;
-	case SYS_read: *r = read((int)a[0], (void *)a[1], (size_t)a[2]); return true;
-	case SYS_readv: *r = readv((int)a[0], (void *)a[1], (int)a[2]); return true;
-	case SYS_recvmsg: *r = recvmsg((int)a[0], (void *)a[1], (int)a[2]); return true;
-	case SYS_recvmmsg: *r = recvmmsg((int)a[0], (void *)a[1], (unsigned int)a[2], (int)a[3], (void *)a[4]); return true;
-	case SYS_recvfrom: *r = recvfrom((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], (void *)a[4], (void *)a[5]); return true;
-	case SYS_write: *r = write((int)a[0], (void *)a[1], (size_t)a[2]); return true;
-	case SYS_writev: *r = writev((int)a[0], (void *)a[1], (int)a[2]); return true;
-	case SYS_sendmsg: *r = sendmsg((int)a[0], (void *)a[1], (int)a[2]); return true;
-	case SYS_sendmmsg: *r = sendmmsg((int)a[0], (void *)a[1], (unsigned int)a[2], (int)a[3]); return true;
-	case SYS_sendto: *r = sendto((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], (void *)a[4], (socklen_t)a[5]); return true;
-	case SYS_getsockopt: *r = getsockopt((int)a[0], (int)a[1], (int)a[2], (void *)a[3], (void *)a[4]); return true;
-	case SYS_setsockopt: *r = setsockopt((int)a[0], (int)a[1], (int)a[2], (void *)a[3], (socklen_t)a[4]); return true;
-	case SYS_ioctl: *r = ioctl((int)a[0], (unsigned long)a[1], a[2]); return true;
-	case SYS_fcntl: *r = fcntl((int)a[0], (int)a[1], a[2]); return true;
-	case SYS_close: *r = close((int)a[0]); return true;
-	case SYS_dup: *r = dup((int)a[0]); return true;
-	case SYS_dup3: *r = dup3((int)a[0], (int)a[1], (int)a[2]); return true;
+	BY_NUMBER(SYS_socket, socket(A_INT(0), A_INT(1), A_INT(2)))
+	BY_NUMBER(SYS_bind, bind(A_FD, A_PTR(1), A_LEN(2)))
+	BY_NUMBER(SYS_listen, listen(A_FD, A_INT(1)))
+	BY_NUMBER(SYS_accept, accept(A_FD, A_PTR(1), A_PTR(2)))
+	BY_NUMBER(SYS_accept4, accept4(A_FD, A_PTR(1), A_PTR(2), A_INT(3)))
+	BY_NUMBER(SYS_connect, connect(A_FD, A_PTR(1), A_LEN(2)))
+	BY_NUMBER(SYS_getsockname, getsockname(A_FD, A_PTR(1), A_PTR(2)))
+	BY_NUMBER(SYS_getpeername, getpeername(A_FD, A_PTR(1), A_PTR(2)))
+	BY_NUMBER(SYS_shutdown, shutdown(A_FD, A_INT(1)))
+	BY_NUMBER(SYS_read, read(A_FD, A_PTR(1), A_SIZE(2)))
+	BY_NUMBER(SYS_readv, readv(A_FD, A_PTR(1), A_INT(2)))
+	BY_NUMBER(SYS_recvmsg, recvmsg(A_FD, A_PTR(1), A_INT(2)))
+	BY_NUMBER(SYS_recvmmsg, recvmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3), A_PTR(4)))
+	BY_NUMBER(SYS_recvfrom, recvfrom(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_PTR(5)))
+	BY_NUMBER(SYS_write, write(A_FD, A_PTR(1), A_SIZE(2)))
+	BY_NUMBER(SYS_writev, writev(A_FD, A_PTR(1), A_INT(2)))
+	BY_NUMBER(SYS_sendmsg, sendmsg(A_FD, A_PTR(1), A_INT(2)))
+	BY_NUMBER(SYS_sendmmsg, sendmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3)))
+	BY_NUMBER(SYS_sendto, sendto(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_LEN(5)))
+	BY_NUMBER(SYS_getsockopt, getsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_PTR(4)))
+	BY_NUMBER(SYS_setsockopt, setsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_LEN(4)))
+	BY_NUMBER(SYS_ioctl, ioctl(A_FD, (unsigned long)a[1], a[2]))
+	BY_NUMBER(SYS_fcntl, fcntl(A_FD, A_INT(1), a[2]))
+	BY_NUMBER(SYS_close, close(A_FD))
+	BY_NUMBER(SYS_dup, dup(A_FD))
+	BY_NUMBER(SYS_dup3, dup3(A_FD, A_INT(1), A_INT(2)))
 #ifdef SYS_dup2
-	case SYS_dup2: *r = dup2((int)a[0], (int)a[1]); return true;
+	BY_NUMBER(SYS_dup2, dup2(A_FD, A_INT(1)))
 #endif
-	case SYS_epoll_ctl: *r = epoll_ctl((int)a[0], (int)a[1], (int)a[2], (void *)a[3]); return true;
-	default: return false;
+	BY_NUMBER(SYS_epoll_ctl, epoll_ctl(A_FD, A_INT(1), A_INT(2), A_PTR(3)))
+	default:
+		return false;
 	}
 }
 

@@ -83,7 +83,9 @@ static ssize_t rx_result(int fd, ssize_t r, size_t len)
 		fd_flag(fd, FD_DEAD, FD_GATE);
 	if (err == 0 && r < 0 && saved != ECONNRESET)
 		return r;
-	if (err == 0)
+	if (err < 0)
+		clear_native_error(fd);
+	else
 		err = r < 0 ? -saved : 0;
 	return edge(saved, err);
 }
@@ -137,6 +139,8 @@ static ssize_t tx_result(int fd, ssize_t r)
 	if (!fd_is_ours(w) || !(w & FD_ATTACHED))
 		return r;
 	err = sock_error(fd, NULL);
+	if (err < 0)
+		clear_native_error(fd);
 	return edge(saved, err < 0 ? err : -EPIPE);
 }
 

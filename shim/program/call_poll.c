@@ -2,14 +2,15 @@
 /*
  * poll, select and epoll are the kernel's, on the anchors: nothing stands in for them.
  *
- * Two things are added. A reset connection whose program left nothing unread natively shows a hang-up and no POLLERR;
- * poll() and ppoll() ask the host then. And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file under the number
+ * Two things are added. POLLERR: a reset connection whose program left nothing unread natively shows a hang-up only, and
+ * the error of a datagram is a message; poll() and ppoll() look closer. And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file under the number
  * (handover.c) loses it. The last registrations of sockets that are not connected yet are kept in a small ring, and
  * made again on the new file. A datagram socket is attached when it is registered, since a fresh SEQPACKET socket
  * would report a hang-up that a fresh UDP socket does not have.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
+#include "shim/program/dgram.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/init.h"
@@ -115,28 +116,63 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	return r;
 }
 
+/* Would a closer look at what poll() said be worth a system call? */
+static bool may_hide_error(uint32_t w, short revents)
+{
+	if (!fd_is_ours(w))
+		return false;
+	if (w & FD_STREAM)
+		return (w & FD_CONNECTED) && (revents & (POLLHUP | POLLERR)) == POLLHUP;
+	return (w & (FD_CONNECTED | FD_RECVERR)) && (revents & (POLLIN | POLLRDNORM));
+}
+
+static void add_error(struct pollfd *p)
+{
+	struct fdent *e = fd_entry(p->fd);
+	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+
+	if (!may_hide_error(w, p->revents) || !may_hide_error(w = fd_verified(p->fd), p->revents))
+		return;
+	if ((w & FD_STREAM) && sock_look(p->fd, NULL) < 0)
+		p->revents |= POLLERR;
+	else if (!(w & FD_STREAM) && dgram_look(p->fd) < 0)
+		p->revents = (short)((p->revents & ~(POLLIN | POLLRDNORM)) | POLLERR);
+}
+
+/* An error shows as a hang-up on a stream anchor, and as something to read on a datagram anchor. */
 static int add_errors(struct pollfd *fds, nfds_t count, int n)
 {
 	int saved = errno;
 
 	if (n <= 0 || shim_sandboxed)
 		return n;
-	for (nfds_t i = 0; i < count; i++) {
-		struct fdent *e;
-		uint32_t w;
-
-		if (likely((fds[i].revents & (POLLHUP | POLLERR)) != POLLHUP))
-			continue;
-		e = fd_entry(fds[i].fd);
-		w = e ? atomic_load(&e->word) : 0;
-		if ((w & (FD_STATE | FD_STREAM | FD_CONNECTED)) != (FD_OURS | FD_STREAM | FD_CONNECTED))
-			continue;
-		w = fd_verified(fds[i].fd);
-		if (fd_is_ours(w) && sock_look(fds[i].fd, NULL) < 0)
-			fds[i].revents |= POLLERR;
-	}
+	for (nfds_t i = 0; i < count; i++)
+		if (fds[i].revents & (POLLHUP | POLLIN | POLLRDNORM))
+			add_error(&fds[i]);
 	errno = saved;
 	return n;
+}
+
+/* A fresh datagram socket is attached before it is looked at: see the head of this file. */
+static void attach_fresh(const struct pollfd *fds, nfds_t count)
+{
+	int saved = errno;
+
+	for (nfds_t i = 0; i < count; i++) {
+		struct fdent *e = fd_entry(fds[i].fd);
+		uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+
+		if (unlikely((w & (FD_STATE | FD_STREAM | FD_ATTACHED)) == FD_OURS))
+			host_attach(fds[i].fd);
+	}
+	errno = saved;
+}
+
+/* libc declares what poll() gets as written only, and compilers warn of who reads it. */
+static void look_at(struct pollfd *fds, nfds_t count)
+{
+	__asm__("" : "+r"(fds));
+	attach_fresh(fds, count);
 }
 
 /**
@@ -144,6 +180,7 @@ static int add_errors(struct pollfd *fds, nfds_t count, int n)
  */
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
+	look_at(fds, count);
 	return add_errors(fds, count, libc()->poll(fds, count, timeout));
 }
 
@@ -154,6 +191,7 @@ int __poll(struct pollfd *fds, nfds_t count, int timeout)
 
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
 {
+	look_at(fds, count);
 	return add_errors(fds, count, libc()->__poll_chk(fds, count, timeout, room));
 }
 
@@ -162,10 +200,12 @@ int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
  */
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
+	look_at(fds, count);
 	return add_errors(fds, count, libc()->ppoll(fds, count, timeout, mask));
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room)
 {
+	look_at(fds, count);
 	return add_errors(fds, count, libc()->__ppoll_chk(fds, count, timeout, mask, room));
 }

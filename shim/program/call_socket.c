@@ -392,6 +392,7 @@ static int earlier_connect(int fd, uint32_t w)
 	if (!(w & FD_GATE) || libc()->poll(&p, 1, 0) != 1 || !(p.revents & POLLERR))
 		return 0;
 	err = sock_error(fd, NULL);
+	clear_native_error(fd);
 	fd_flag(fd, FD_DEAD, FD_CONNECTED | FD_GATE);
 	return err < 0 ? err : -ECONNABORTED;
 }
@@ -402,7 +403,7 @@ static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, sockl
 	struct ctl_call c = {
 		.op = CTL_CONNECT, .flags = nonblocking ? CTL_F_NONBLOCK : 0, .data = addr, .len = len,
 	};
-	int r = earlier_connect(fd, w);
+	int waited, r = earlier_connect(fd, w);
 
 	if (w & FD_LISTEN)
 		return -EISCONN;
@@ -418,9 +419,10 @@ static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, sockl
 		fd_flag(fd, FD_CONNECTED | FD_BOUND, 0);
 	if (r == 0 && (w & FD_GATE))
 		gate_lift(fd);
-	if ((r == -EINPROGRESS || (r == -EALREADY && (w & FD_GATE))) && !nonblocking)
-		return wait_connected(fd);
-	return r;
+	if (nonblocking || (r != -EINPROGRESS && !(r == -EALREADY && (w & FD_GATE))))
+		return r;
+	waited = wait_connected(fd);
+	return waited == -EINPROGRESS ? r : waited; /* SO_SNDTIMEO is over: the first call says so, a later one EALREADY */
 }
 
 static int dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
@@ -544,8 +546,9 @@ static int shutdown_listener(int fd, int how)
 }
 
 /*
- * Sending ends natively, behind the data written so far. Receiving ends at the host: the anchor would drop what the
- * peer still sends, which Linux delivers; only when both end is the anchor shut, which wakes a blocked reader.
+ * Sending ends natively, behind the data written so far. Receiving alone ends here only (FD_RDSHUT): TCP tells nobody,
+ * and Linux still delivers what the peer sends, which a shut anchor would drop. When both end the anchor is shut,
+ * which wakes a blocked reader, and the host resets what comes after.
  */
 static int stream_shutdown(int fd, uint32_t w, int how)
 {
@@ -557,15 +560,13 @@ static int stream_shutdown(int fd, uint32_t w, int how)
 		return -ENOTCONN;
 	if ((w & FD_GATE) && gate_pass(fd, false) < 0)
 		return shutdown_by_host(fd, how);
-	if (how != SHUT_WR)
-		r = shutdown_by_host(fd, SHUT_RD);
-	if (r < 0)
-		return r;
-	if (how != SHUT_RD)
-		r = (int)SYS(shutdown, fd, how);
-	if (how == SHUT_RD)
+	if (how == SHUT_RD) {
 		fd_flag(fd, FD_RDSHUT, 0);
-	return r;
+		return 0;
+	}
+	if (how == SHUT_RDWR)
+		r = shutdown_by_host(fd, SHUT_RD);
+	return r < 0 ? r : (int)SYS(shutdown, fd, how);
 }
 
 /*

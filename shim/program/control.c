@@ -54,7 +54,7 @@ static int send_request(int fd, const struct ctl_call *c, uint32_t seq)
 {
 	struct ctl_msg m = {
 		.magic = WIRESHIM_MAGIC, .op = (uint16_t)c->op, .flags = c->flags, .seq = seq,
-		.cookie = c->cookie, .len = (uint32_t)c->len,
+		.cookie = c->cookie, .fd = c->fd, .len = (uint32_t)c->len,
 		.arg = { c->arg[0], c->arg[1], c->arg[2], c->arg[3] },
 	};
 	struct iovec iov[2] = { { &m, sizeof(m) }, { (void *)(uintptr_t)c->data, c->len } };

@@ -14,7 +14,8 @@ struct ctl_call {
 	uint16_t flags;      /* enum ctl_flags */
 	int via;             /* -1: this process's host; else the descriptor whose host is meant */
 	bool slow;           /* may take long: asked on a connection of its own, signals stay open */
-	uint64_t cookie;
+	uint64_t cookie;     /* socket meant; 0 = none */
+	int fd;              /* its number here: the host checks that we hold it */
 	uint32_t arg[4];     /* of the request; afterwards of the reply */
 	const void *data;
 	size_t len;

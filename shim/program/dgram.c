@@ -76,8 +76,12 @@ static int address(int fd, uint32_t w, const struct msghdr *m, struct dgram_hdr 
 	return check_destination(fd, &to);
 }
 
-/* An error that came back for an earlier datagram is the result of the next call, as Linux has it; 0: there is none. */
-static int pending_error(int fd)
+/**
+ * dgram_look() - is what comes next on the anchor an error of an earlier datagram?
+ *
+ * Return: 0 or -errno; it stays where it is
+ */
+int dgram_look(int fd)
 {
 	struct dgram_hdr h;
 	struct iovec iov = { &h, sizeof(h) };
@@ -86,8 +90,17 @@ static int pending_error(int fd)
 
 	if (n < (long)sizeof(h) || h.magic != WIRESHIM_MAGIC || h.kind != DGRAM_ERROR)
 		return 0;
-	SYS(recvmsg, fd, &msg, MSG_DONTWAIT);
 	return -h.err;
+}
+
+/* Such an error is the result of the next call, as Linux has it, which takes it; 0: there is none. */
+static int take_pending_error(int fd)
+{
+	int err = dgram_look(fd);
+
+	if (err < 0)
+		SYS(recvfrom, fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	return err;
 }
 
 static int host_gone(int err)
@@ -155,7 +168,7 @@ ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 	if (r == 0)
 		r = address(fd, w, m, &h);
 	if (r == 0)
-		r = pending_error(fd);
+		r = take_pending_error(fd);
 	if (r < 0)
 		return r;
 	h.full_len = (uint32_t)total;
@@ -221,6 +234,7 @@ static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
 		return r;
 	if (c.got < sizeof(q.h) || q.h.magic != WIRESHIM_MAGIC)
 		return -EAGAIN;
+	take_pending_error(fd); /* as sock_dequeue_err_skb(): its errno is not reported a second time */
 	left = c.got - sizeof(q.h);
 	for (size_t i = 0; i < m->msg_iovlen && done < left; i++) {
 		size_t n = m->msg_iov[i].iov_len < left - done ? m->msg_iov[i].iov_len : left - done;

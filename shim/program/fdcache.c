@@ -178,7 +178,7 @@ static int ask_option(int fd, uint64_t cookie, uint32_t word, int level, int nam
 {
 	int value = fallback;
 	struct ctl_call c = {
-		.op = CTL_GETSOCKOPT, .cookie = cookie, .via = (word & FD_OTHER) ? fd : -1,
+		.op = CTL_GETSOCKOPT, .cookie = cookie, .fd = fd, .via = (word & FD_OTHER) ? fd : -1,
 		.arg = { (uint32_t)level, (uint32_t)name, sizeof(value) },
 		.reply = &value, .room = sizeof(value),
 	};
@@ -189,7 +189,9 @@ static int ask_option(int fd, uint64_t cookie, uint32_t word, int level, int nam
 static uint32_t describe_stream(int fd, uint64_t cookie, uint32_t w)
 {
 	/* Looks at the error without taking it. */
-	struct ctl_call c = { .op = CTL_ERROR, .cookie = cookie, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1 };
+	struct ctl_call c = {
+		.op = CTL_ERROR, .cookie = cookie, .fd = fd, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1,
+	};
 
 	w |= FD_STREAM | (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT;
 	if (ctl_call(&c) == -ENETDOWN)
@@ -210,7 +212,7 @@ static uint32_t describe_stream(int fd, uint64_t cookie, uint32_t w)
 static uint32_t describe_dgram(int fd, uint64_t cookie, uint32_t w)
 {
 	struct ctl_call peer = {
-		.op = CTL_GETNAME, .cookie = cookie, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1,
+		.op = CTL_GETNAME, .cookie = cookie, .fd = fd, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1,
 	};
 	int protocol;
 

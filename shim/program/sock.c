@@ -31,6 +31,7 @@ int sock_control(int fd, struct ctl_call *c)
 	if (r < 0)
 		return r;
 	c->cookie = fd_cookie(fd);
+	c->fd = fd;
 	c->via = (fd_word(fd) & FD_OTHER) ? fd : -1;
 	return ctl_call(c);
 }
@@ -88,6 +89,17 @@ bool sock_peer_known(int fd)
 	if (known)
 		fd_flag(fd, FD_CONNECTED, 0);
 	return known;
+}
+
+/**
+ * clear_native_error() - the error has been reported: the anchor's own one must not come after it
+ */
+void clear_native_error(int fd)
+{
+	int err;
+	socklen_t len = sizeof(err);
+
+	SYS(getsockopt, fd, SOL_SOCKET, SO_ERROR, &err, &len);
 }
 
 /**
@@ -165,6 +177,7 @@ int gate_pass(int fd, bool wait)
 		return 0;
 	}
 	err = sock_error(fd, NULL);
+	clear_native_error(fd);
 	fd_flag(fd, FD_DEAD, FD_GATE);
-	return err;
+	return err < 0 ? err : -EPIPE;
 }

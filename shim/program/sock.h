@@ -13,6 +13,7 @@ int sock_control(int fd, struct ctl_call *c);
 int sock_error(int fd, enum ctl_state *state);
 int sock_look(int fd, enum ctl_state *state);
 bool sock_peer_known(int fd);
+void clear_native_error(int fd);
 bool sock_is_nonblocking(int fd, int flags);
 int sock_timeout_ms(int fd, int option);
 
