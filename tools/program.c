@@ -57,7 +57,8 @@ int program_find(const char *name, char *path, size_t size)
 		err = try_path(path);
 		if (err == 0)
 			return 0;
-		if (err != ENOENT && err != EISDIR)
+		/* A folder that may not be searched says nothing about the program: shells pass it over as well. */
+		if (err != EISDIR && access(path, F_OK) == 0)
 			worst = err;
 		p += len;
 		if (!*p)

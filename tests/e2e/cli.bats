@@ -125,12 +125,21 @@ refuse() {
 }
 
 @test "a program that does not exist: 127" {
-	run --separate-stderr shim nosuchprogram
+	run -127 --separate-stderr shim nosuchprogram
 	assert_status 127
 	assert_eq "${#stderr_lines[@]}" 1
 	assert_match "$stderr" nosuchprogram
-	run --separate-stderr shim /nonexistent/program
+	run -127 --separate-stderr shim /nonexistent/program
 	assert_status 127
+}
+
+@test "a folder of PATH that may not be searched is passed over" {
+	can_be_nobody || skip "only one user here"
+	mkdir -m 700 "$BATS_TEST_TMPDIR/locked"
+	run -127 --separate-stderr on_us env PATH="$BATS_TEST_TMPDIR/locked:/bin" "${AS_NOBODY[@]}" \
+		"$WIRESHIM" run "${SHIM_OPTS[@]}" nosuchprogram
+	assert_status 127
+	assert_match "$stderr" 'nosuchprogram.*No such file'
 }
 
 @test "a program that cannot be executed: 126" {
