@@ -78,7 +78,7 @@ static void format_tcp_info(struct socket *sock, char *buf, size_t size)
 	buf[0] = 0;
 	if (sock->type != SOCK_STREAM || sock_getsockopt(sock, IPPROTO_TCP, TCP_INFO, &ti, &len))
 		return;
-	snprintf(buf, size, ", rtt %u.%03u ms (var %u.%03u), cwnd %u, mss %u/%u, retransmitted %u",
+	snprintf(buf, size, ", round trip %u.%03u ms (var %u.%03u), cwnd %u, mss %u/%u, retransmitted %u",
 		 ti.tcpi_rtt / 1000, ti.tcpi_rtt % 1000, ti.tcpi_rttvar / 1000, ti.tcpi_rttvar % 1000,
 		 ti.tcpi_snd_cwnd, ti.tcpi_snd_mss, ti.tcpi_rcv_mss, ti.tcpi_total_retrans);
 }
