@@ -102,59 +102,105 @@ void stream_eat_gate(struct anchor *a)
 	}
 }
 
-/* How much to read next, and whether it is the urgent byte. */
-static size_t next_read(struct anchor *a, size_t room, int *flags)
+/* Is the urgent byte the next one? */
+static bool at_urgent_mark(struct anchor *a)
 {
 	int at_mark = 0;
 
-	*flags = 0;
-	if (a->oob_ahead && sys_ioctl(a->watch.fd, SIOCATMARK, &at_mark) == 0 && at_mark) {
-		a->oob_ahead = false;
-		*flags = MSG_OOB;
-		return 1;
-	}
-	return MIN(room, SCRATCH_BYTES);
+	if (!a->oob_ahead || sys_ioctl(a->watch.fd, SIOCATMARK, &at_mark) || !at_mark)
+		return false;
+	a->oob_ahead = false;
+	return true;
+}
+
+/* What the stack's filler did, for read_once(). */
+struct fill {
+	struct anchor *a;
+	size_t want;  /* room of the last read */
+	ssize_t last; /* and its result */
+	bool called;
+};
+
+/* Reads from the anchor straight into the stack's send buffer. */
+static ssize_t fill_from_anchor(void *arg, uint8_t *buf, size_t len)
+{
+	struct fill *f = arg;
+
+	f->called = true;
+	f->want = len;
+	f->last = sys_recv(f->a->watch.fd, buf, len, MSG_DONTWAIT);
+	return f->last;
+}
+
+static void note_input(struct anchor *a, size_t n, size_t *moved)
+{
+	a->touched = true;
+	*moved += n;
+	a->rx_bytes += (uint64_t)n;
+}
+
+/* The urgent byte, by way of the scratch buffer; its result as recv() has it. */
+static ssize_t read_urgent(struct anchor *a, size_t *moved)
+{
+	ssize_t n = sys_recv(a->watch.fd, a->host->scratch, 1, MSG_DONTWAIT);
+	int err;
+
+	if (n <= 0)
+		return n;
+	note_input(a, (size_t)n, moved);
+	err = give_to_stack(a, a->host->scratch, (size_t)n, MSG_OOB);
+	if (err)
+		input_failed(a, -err);
+	return n;
 }
 
 /*
  * One read. A short one leaves the anchor empty or at the mark of urgent data, whose coming is an
- * edge of its own: reading again at once would only cost a call. True = go on.
+ * edge of its own: reading again at once would only cost a call. True = go on; *stalled: the stack
+ * takes nothing now although something may be left.
  */
-static bool read_once(struct anchor *a, size_t room, size_t *moved)
+static bool read_once(struct anchor *a, size_t *moved, bool *stalled)
 {
-	int flags, err;
-	size_t want = next_read(a, room, &flags);
-	ssize_t n = sys_recv(a->watch.fd, a->host->scratch, want, MSG_DONTWAIT);
+	struct fill f = { .a = a, .want = 1 };
+	ssize_t n;
 
-	if (n == -EINTR)
+	if (at_urgent_mark(a)) {
+		f.last = read_urgent(a, moved);
+	} else {
+		n = sock_fill(a->sock, fill_from_anchor, &f);
+		if (n > 0)
+			note_input(a, (size_t)n, moved);
+		if (!f.called) {
+			*stalled = n == -EAGAIN;
+			if (!*stalled)
+				input_failed(a, (int)-n);
+			return false;
+		}
+	}
+	if (f.last == -EINTR)
 		return true;
-	if (n == -ECONNRESET) {
+	if (f.last == -ECONNRESET) {
 		/* The program closed with data unread; what it wrote itself is still there. */
 		a->reset_on_close = true;
 		a->check_close = true;
 		return true;
 	}
-	if (n <= 0) {
+	if (f.last <= 0) {
 		a->readable = false;
-		if (n == 0)
+		if (f.last == 0)
 			input_ended(a);
 		return false;
 	}
-	a->touched = true;
-	*moved += (size_t)n;
-	a->rx_bytes += (uint64_t)n;
-	err = give_to_stack(a, a->host->scratch, (size_t)n, flags);
-	if (err)
-		input_failed(a, -err);
-	if ((size_t)n < want && !a->oob_ahead && !a->ending)
+	if ((size_t)f.last < f.want && !a->oob_ahead && !a->ending)
 		a->readable = false;
-	return !err;
+	return !a->in_dead;
 }
 
 /* Program to stack. @limit: bytes in this turn. True when nothing is left to read now. */
 static bool pump_in(struct anchor *a, size_t limit)
 {
 	size_t moved = 0;
+	bool stalled = false;
 	int err = push_held_in(a);
 
 	if (err == -EAGAIN)
@@ -163,18 +209,16 @@ static bool pump_in(struct anchor *a, size_t limit)
 		input_failed(a, -err);
 	stream_eat_gate(a);
 	while (a->readable && !a->in_eof && !a->in_dead && !a->held_in) {
-		size_t room = sock_wspace(a->sock);
-
-		if (room == 0)
+		if (sock_wspace(a->sock) == 0)
 			return false;
 		if (moved >= limit) {
 			anchor_dirty(a);
 			return false;
 		}
-		if (!read_once(a, room, &moved))
+		if (!read_once(a, &moved, &stalled))
 			break;
 	}
-	return !a->held_in;
+	return !a->held_in && !stalled;
 }
 
 /** stream_read_dry() - reads what the program has written up to now; false = it does not all fit */

@@ -66,6 +66,13 @@ struct proto {
 	 */
 	ssize_t (*read_sock)(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len),
 			     void *arg);
+	/*
+	 * Sending without a copy (stream only): calls @filler with room in the send buffer; it returns
+	 * how many bytes it wrote there (fewer = stop) or negative errno. Returns bytes taken; with
+	 * none what @filler said, or -EAGAIN without room.
+	 */
+	ssize_t (*fill_sock)(struct sock *sk, ssize_t (*filler)(void *arg, uint8_t *buf, size_t len),
+			     void *arg);
 	int (*shutdown)(struct sock *sk, int how); /* how: RCV_SHUTDOWN | SEND_SHUTDOWN bits */
 	int (*setsockopt)(struct sock *sk, int level, int name, const void *val, socklen_t len);
 	int (*getsockopt)(struct sock *sk, int level, int name, void *val, socklen_t *len);

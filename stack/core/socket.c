@@ -240,6 +240,22 @@ ssize_t sock_read(struct socket *sock, size_t (*actor)(void *arg, const uint8_t 
 }
 
 /**
+ * sock_fill() - write into a stream's send buffer without copying
+ * @sock:   stream socket
+ * @filler: gets room, returns how many bytes it wrote there, or negative errno
+ * @arg:    for @filler
+ *
+ * Return: bytes taken; with none what @filler said, -EAGAIN without room, or negative errno
+ */
+ssize_t sock_fill(struct socket *sock, ssize_t (*filler)(void *arg, uint8_t *buf, size_t len),
+		  void *arg)
+{
+	if (!sock->sk->prot->fill_sock)
+		return -EOPNOTSUPP;
+	return sock->sk->prot->fill_sock(sock->sk, filler, arg);
+}
+
+/**
  * sock_getname() - getsockname() and getpeername()
  * @sock: socket
  * @addr: answer

@@ -74,6 +74,9 @@ ssize_t sock_recvmsg(struct socket *sock, struct stack_msg *msg);
 /* Stream: see struct proto.read_sock. */
 ssize_t sock_read(struct socket *sock, size_t (*actor)(void *arg, const uint8_t *data, size_t len),
 		  void *arg);
+/* Stream: see struct proto.fill_sock. */
+ssize_t sock_fill(struct socket *sock, ssize_t (*filler)(void *arg, uint8_t *buf, size_t len),
+		  void *arg);
 int sock_getname(struct socket *sock, struct sockaddr_storage *addr, bool peer);
 int sock_setsockopt(struct socket *sock, int level, int name, const void *val, socklen_t len);
 int sock_getsockopt(struct socket *sock, int level, int name, void *val, socklen_t *len);

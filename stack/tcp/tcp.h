@@ -501,6 +501,8 @@ bool tcp_stream_writeable(const struct tcp_sock *tp);
 /* ---- tcp_stream.c: text from and to the program ---------------------------------------------- */
 ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg);
 ssize_t tcp_recvmsg(struct sock *sk, struct stack_msg *msg);
+ssize_t tcp_fill_sock(struct sock *sk, ssize_t (*filler)(void *arg, uint8_t *buf, size_t len),
+		      void *arg);
 ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t *data, size_t len),
 		      void *arg);
 

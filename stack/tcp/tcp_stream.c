@@ -58,16 +58,21 @@ static bool can_append(const struct tcp_sock *tp, const struct sk_buff *tail)
 	return after(tcp_cb(tail)->end_seq, tp->snd_nxt) || tail->block->size <= SMALL_BLOCK;
 }
 
+static void append_to_queue(struct tcp_sock *tp, struct sk_buff *skb)
+{
+	*tcp_cb(skb) = (struct tcp_skb_cb){ .seq = tp->write_seq,
+					    .end_seq = tp->write_seq + skb->len };
+	tp->write_seq += skb->len;
+	tp->inet.sk.wmem_queued += skb->truesize;
+	skb_append(&tp->write_queue, skb);
+}
+
 static struct sk_buff *new_tail(struct tcp_sock *tp, size_t left, bool more)
 {
 	struct sk_buff *skb = alloc_skb(tcp_net(tp), block_size(tp, left, more));
 
-	if (!skb)
-		return NULL;
-	tcp_cb(skb)->seq = tcp_cb(skb)->end_seq = tp->write_seq;
-	tcp_cb(skb)->flags = 0;
-	skb_append(&tp->write_queue, skb);
-	tp->inet.sk.wmem_queued += skb->truesize;
+	if (skb)
+		append_to_queue(tp, skb);
 	return skb;
 }
 
@@ -153,6 +158,98 @@ ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg)
 	if (!more)
 		tcp_cb(skb_peek_tail(&tp->write_queue))->flags |= TCPHDR_PSH;
 	tcp_push_pending(tp, more);
+	return total;
+}
+
+/* ---- SEND without a copy ------------------------------------------------------------------- */
+
+typedef ssize_t (*text_filler)(void *arg, uint8_t *buf, size_t len);
+
+/* Little text does not keep a large buffer: sndbuf counts memory. NULL: without memory it stays. */
+static struct sk_buff *shrink(struct sk_buff *skb)
+{
+	uint32_t size = MAX(skb->len, SMALL_BLOCK);
+	struct sk_buff *small;
+
+	if (skb->block->size < 2 * size)
+		return skb;
+	small = alloc_skb(skb->net, size);
+	if (!small)
+		return skb;
+	memcpy(skb_put(small, skb->len), skb->data, skb->len);
+	skb_consume(skb);
+	return small;
+}
+
+/* One call of @filler for a new buffer; *offered is what it could have filled. */
+static ssize_t fill_new(struct tcp_sock *tp, text_filler filler, void *arg, size_t *offered)
+{
+	uint32_t size = block_size(tp, SIZE_MAX, false);
+	struct sk_buff *skb = alloc_skb(tcp_net(tp), size);
+	ssize_t n;
+
+	if (!skb)
+		return -ENOMEM;
+	*offered = size;
+	n = filler(arg, skb->data, size);
+	if (n <= 0) {
+		skb_consume(skb);
+		return n;
+	}
+	skb_put(skb, (uint32_t)n);
+	append_to_queue(tp, shrink(skb));
+	return n;
+}
+
+static ssize_t fill_tail(struct tcp_sock *tp, struct sk_buff *tail, text_filler filler, void *arg)
+{
+	ssize_t n = filler(arg, tail->tail, skb_tailroom(tail));
+
+	if (n <= 0)
+		return n;
+	skb_put(tail, (uint32_t)n);
+	tcp_cb(tail)->end_seq += (uint32_t)n;
+	tp->write_seq += (uint32_t)n;
+	return n;
+}
+
+/**
+ * tcp_fill_sock() - let a filler write text straight into the send buffer, and send it
+ * @sk:      connection
+ * @filler:  gets room, returns how many bytes it wrote there; fewer than it could ends the walk
+ * @arg:     its argument
+ *
+ * Return:  bytes queued; with none: what @filler said last, -EAGAIN when there is no room, or an error as
+ *          tcp_sendmsg() has them
+ */
+ssize_t tcp_fill_sock(struct sock *sk, ssize_t (*filler)(void *arg, uint8_t *buf, size_t len),
+		      void *arg)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	ssize_t n = check_sendable(sk), total = 0;
+	size_t offered;
+
+	if (n)
+		return n;
+	n = -EAGAIN;
+	while (has_room(tp)) {
+		struct sk_buff *tail = skb_peek_tail(&tp->write_queue);
+
+		if (can_append(tp, tail) && skb_tailroom(tail) >= SMALL_BLOCK / 2) {
+			offered = skb_tailroom(tail);
+			n = fill_tail(tp, tail, filler, arg);
+		} else {
+			n = fill_new(tp, filler, arg, &offered);
+		}
+		if (n > 0)
+			total += n;
+		if (n < (ssize_t)offered)
+			break;
+	}
+	if (total == 0)
+		return n;
+	tcp_cb(skb_peek_tail(&tp->write_queue))->flags |= TCPHDR_PSH;
+	tcp_push_pending(tp, false);
 	return total;
 }
 

@@ -370,6 +370,32 @@ static size_t write_some(struct socket *sock, size_t pos, size_t left, size_t ch
 	return n > 0 ? (size_t)n : 0;
 }
 
+struct filling {
+	size_t pos, left;
+};
+
+static ssize_t fill_pattern(void *arg, uint8_t *buf, size_t len)
+{
+	struct filling *f = arg;
+	size_t n = MIN(len, f->left);
+
+	for (size_t i = 0; i < n; i++)
+		buf[i] = pattern_at(f->pos + i);
+	f->pos += n;
+	f->left -= n;
+	return n ? (ssize_t)n : -EAGAIN;
+}
+
+static size_t fill_some(struct socket *sock, size_t pos, size_t left)
+{
+	struct filling f = { pos, left };
+	ssize_t n = left ? sock_fill(sock, fill_pattern, &f) : 0;
+
+	CHECK_MSG(n >= 0 || n == -EAGAIN, "fill: %s", strerror((int)-n));
+	CHECK_EQ(f.pos - pos, n > 0 ? n : 0);
+	return n > 0 ? (size_t)n : 0;
+}
+
 void pair_transfer(struct tcp_pair *p, int from, size_t bytes, size_t chunk)
 {
 	struct socket *tx = p->sock[from], *rx = p->sock[!from];
@@ -380,7 +406,9 @@ void pair_transfer(struct tcp_pair *p, int from, size_t bytes, size_t chunk)
 
 	p->woken[0] = p->woken[1] = true;
 	while (r.got < bytes) {
-		while (p->woken[from] && (n = write_some(tx, wrote, bytes - wrote, chunk)))
+		while (p->woken[from] &&
+		       (n = chunk ? write_some(tx, wrote, bytes - wrote, chunk) :
+				    fill_some(tx, wrote, MIN(bytes - wrote, 100000))))
 			wrote += n;
 		if (p->woken[!from]) {
 			got = sock_read(rx, check_text, &r);

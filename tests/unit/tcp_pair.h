@@ -46,7 +46,8 @@ bool pair_step(struct tcp_pair *p);
 void pair_run_ms(struct tcp_pair *p, uint64_t ms);
 /* A connection from host 0 to host 1, both ends in p->sock. Fails the test after 10 minutes. */
 void pair_connect(struct tcp_pair *p);
-/* Sends @bytes of a pattern from host @from to the other, in writes of @chunk; every byte is checked. */
+/* Sends @bytes of a pattern from host @from to the other, in writes of @chunk; 0: by sock_fill(). Every
+ * byte is checked. */
 void pair_transfer(struct tcp_pair *p, int from, size_t bytes, size_t chunk);
 /* Both ends close in order; fails unless each saw the other's end. */
 void pair_close(struct tcp_pair *p);

@@ -18,6 +18,7 @@ static uint64_t run(const struct medium *m, size_t bytes)
 	pair_transfer(p, 0, bytes, 65536);
 	ms = pair_ms(p, start);
 	pair_transfer(p, 1, bytes / 4, 1000);
+	pair_transfer(p, 0, bytes / 2, 0);
 	pair_close(p);
 	if (getenv("TCP_VERBOSE"))
 		printf("  %zu bytes: %llu ms, frames %lu/%lu lost %lu/%lu, rexmit %llu, rto %llu, rec %llu, spurious %llu\n",
