@@ -77,16 +77,22 @@ kernel_address() {
 	[ -z "${4-}" ] || ip -n "$1" route add default via "$4"
 }
 
-# Ends every process of ours and removes the namespaces. A host that was asked politely checks itself for leaks.
+# Ends every process of ours and removes the namespaces. A host that was asked politely checks itself for leaks; a
+# process that does not end is a failure.
 topo_down() {
-	local ns
+	local ns stuck=0
 
 	for ns in us peer two far; do
 		[ -e "/run/netns/$ns" ] || continue
 		signal_netns TERM "$ns"
-		wait_for "[ -z \"\$(ip netns pids $ns)\" ]" 5 || signal_netns KILL "$ns"
+		if ! wait_for "[ -z \"\$(ip netns pids $ns)\" ]" 10; then
+			stuck=1
+			ip netns pids "$ns" | xargs -r ps -o pid,stat,wchan:20,args -p
+			signal_netns KILL "$ns"
+		fi
 		ip netns del "$ns"
 	done
+	[ "$stuck" = 0 ]
 }
 
 signal_netns() {
@@ -110,8 +116,11 @@ check_sanitizers() {
 }
 
 teardown_file() {
-	topo_down
-	check_sanitizers
+	local bad=0
+
+	topo_down || bad=1
+	check_sanitizers || bad=1
+	[ "$bad" = 0 ]
 }
 
 # --- programs ---------------------------------------------------------------------------------------------------------
@@ -188,16 +197,30 @@ is_running() {
 	[[ $stat != *") Z "* ]]
 }
 
+# What a failure leaves to look at.
+keep_evidence() {
+	local name kept=$WIRESHIM_BUILD/failed/${BATS_TEST_FILENAME##*/}.$BATS_TEST_NUMBER ns
+
+	for name in "${!BG[@]}"; do
+		head -v -n 20 "$(out "$name")" "$(err "$name")"
+	done
+	rm -rf "$kept"
+	mkdir -p "$kept"
+	for ns in us two; do
+		[ -e "/run/netns/$ns" ] || continue
+		nsenter --net="/run/netns/$ns" timeout 5 "$WIRESHIM" status >"$kept/status.$ns" 2>&1
+		ip netns pids "$ns" | xargs -r ps -o pid,stat,wchan:20,args -p >"$kept/processes.$ns"
+	done
+	[ ! -e /run/netns/peer ] || nsenter --net=/run/netns/peer ss -Htuaneio >"$kept/sockets.peer" 2>&1
+	cp "$BATS_TEST_TMPDIR"/*.{out,err,pcapng,pcap} "$CAPTURE" "$kept" 2>/dev/null
+	echo "output, state of the hosts and of the peer's sockets, capture: $kept"
+}
+
 teardown() {
-	local name kept
+	local name
 
 	if [ -z "${BATS_TEST_COMPLETED-}" ] && [ -z "${BATS_TEST_SKIPPED-}" ]; then
-		kept=$WIRESHIM_BUILD/failed/${BATS_TEST_FILENAME##*/}.$BATS_TEST_NUMBER
-		for name in "${!BG[@]}"; do
-			head -v -n 20 "$(out "$name")" "$(err "$name")"
-		done
-		rm -rf "$kept" && mkdir -p "$kept" && cp "$BATS_TEST_TMPDIR"/*.{out,err,pcapng} "$CAPTURE" "$kept" 2>/dev/null
-		echo "output and capture: $kept"
+		keep_evidence || true
 	fi
 	for name in "${!BG[@]}"; do
 		stop_bg "$name"
