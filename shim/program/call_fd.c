@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors come and go: the kernel does it, the table is told. Nothing here has to fire for a socket to live or
- * die rightly; a close that no wrapper sees leaves a stale entry, which fdcache.c makes harmless.
+ * Descriptors come and go: the kernel does it, the table is told. Nothing here has to fire for a
+ * socket to live or die rightly; a close that no wrapper sees leaves a stale entry, which
+ * fdcache.c makes harmless.
  *
- * Also here: what a program says about itself that changes what we may do. A seccomp filter put on from now on would
- * kill it for calls of ours; a raw system call through libc's syscall() is the same call by another name.
+ * Also here: what a program says about itself that changes what we may do. A seccomp filter put
+ * on from now on would kill it for calls of ours; a raw system call through libc's syscall() is
+ * the same call by another name.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
@@ -17,7 +19,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* close() of a blocking socket with SO_LINGER waits until all is sent and acknowledged, or the time is over. */
+/*
+ * close() of a blocking socket with SO_LINGER waits until all is sent and acknowledged, or the
+ * time is over.
+ */
 static void linger(int fd)
 {
 	struct ctl_call c = { .op = CTL_LINGER, .slow = true };
@@ -139,7 +144,8 @@ int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
-	if (option == PR_SET_SECCOMP) /* before: afterwards a lookup of ours may be one call too many */
+	if (option ==
+	    PR_SET_SECCOMP) /* before: afterwards a lookup of ours may be one call too many */
 		shim_sandboxed = true;
 	r = libc()->prctl(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_SECCOMP && r < 0)
@@ -148,52 +154,54 @@ int prctl(int option, ...)
 }
 
 /* A number with a wrapper here; the arguments come as syscall() has them. */
-#define BY_NUMBER(nr, call)                                                                          \
-	case nr:                                                                                     \
-		*r = (call);                                                                         \
+#define BY_NUMBER(nr, call)  \
+	case nr:             \
+		*r = (call); \
 		return true;
-#define A_FD ((int)a[0])
-#define A_INT(i) ((int)a[i])
-#define A_PTR(i) ((void *)a[i])
+#define A_FD	  ((int)a[0])
+#define A_INT(i)  ((int)a[i])
+#define A_PTR(i)  ((void *)a[i])
 #define A_SIZE(i) ((size_t)a[i])
-#define A_LEN(i) ((socklen_t)a[i])
+#define A_LEN(i)  ((socklen_t)a[i])
 
 /* Calls that have a wrapper here, made by number. Returns false for the others. */
 static bool by_wrapper(long nr, const long *a, long *r)
 {
 	switch (nr) {
-	BY_NUMBER(SYS_socket, socket(A_INT(0), A_INT(1), A_INT(2)))
-	BY_NUMBER(SYS_bind, bind(A_FD, A_PTR(1), A_LEN(2)))
-	BY_NUMBER(SYS_listen, listen(A_FD, A_INT(1)))
-	BY_NUMBER(SYS_accept, accept(A_FD, A_PTR(1), A_PTR(2)))
-	BY_NUMBER(SYS_accept4, accept4(A_FD, A_PTR(1), A_PTR(2), A_INT(3)))
-	BY_NUMBER(SYS_connect, connect(A_FD, A_PTR(1), A_LEN(2)))
-	BY_NUMBER(SYS_getsockname, getsockname(A_FD, A_PTR(1), A_PTR(2)))
-	BY_NUMBER(SYS_getpeername, getpeername(A_FD, A_PTR(1), A_PTR(2)))
-	BY_NUMBER(SYS_shutdown, shutdown(A_FD, A_INT(1)))
-	BY_NUMBER(SYS_read, read(A_FD, A_PTR(1), A_SIZE(2)))
-	BY_NUMBER(SYS_readv, readv(A_FD, A_PTR(1), A_INT(2)))
-	BY_NUMBER(SYS_recvmsg, recvmsg(A_FD, A_PTR(1), A_INT(2)))
-	BY_NUMBER(SYS_recvmmsg, recvmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3), A_PTR(4)))
-	BY_NUMBER(SYS_recvfrom, recvfrom(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_PTR(5)))
-	BY_NUMBER(SYS_write, write(A_FD, A_PTR(1), A_SIZE(2)))
-	BY_NUMBER(SYS_writev, writev(A_FD, A_PTR(1), A_INT(2)))
-	BY_NUMBER(SYS_sendmsg, sendmsg(A_FD, A_PTR(1), A_INT(2)))
-	BY_NUMBER(SYS_sendmmsg, sendmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3)))
-	BY_NUMBER(SYS_sendto, sendto(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_LEN(5)))
-	BY_NUMBER(SYS_getsockopt, getsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_PTR(4)))
-	BY_NUMBER(SYS_setsockopt, setsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_LEN(4)))
-	BY_NUMBER(SYS_ioctl, ioctl(A_FD, (unsigned long)a[1], a[2]))
-	BY_NUMBER(SYS_fcntl, fcntl(A_FD, A_INT(1), a[2]))
-	BY_NUMBER(SYS_close, close(A_FD))
-	BY_NUMBER(SYS_dup, dup(A_FD))
-	BY_NUMBER(SYS_dup3, dup3(A_FD, A_INT(1), A_INT(2)))
+		BY_NUMBER(SYS_socket, socket(A_INT(0), A_INT(1), A_INT(2)))
+		BY_NUMBER(SYS_bind, bind(A_FD, A_PTR(1), A_LEN(2)))
+		BY_NUMBER(SYS_listen, listen(A_FD, A_INT(1)))
+		BY_NUMBER(SYS_accept, accept(A_FD, A_PTR(1), A_PTR(2)))
+		BY_NUMBER(SYS_accept4, accept4(A_FD, A_PTR(1), A_PTR(2), A_INT(3)))
+		BY_NUMBER(SYS_connect, connect(A_FD, A_PTR(1), A_LEN(2)))
+		BY_NUMBER(SYS_getsockname, getsockname(A_FD, A_PTR(1), A_PTR(2)))
+		BY_NUMBER(SYS_getpeername, getpeername(A_FD, A_PTR(1), A_PTR(2)))
+		BY_NUMBER(SYS_shutdown, shutdown(A_FD, A_INT(1)))
+		BY_NUMBER(SYS_read, read(A_FD, A_PTR(1), A_SIZE(2)))
+		BY_NUMBER(SYS_readv, readv(A_FD, A_PTR(1), A_INT(2)))
+		BY_NUMBER(SYS_recvmsg, recvmsg(A_FD, A_PTR(1), A_INT(2)))
+		BY_NUMBER(SYS_recvmmsg,
+			  recvmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3), A_PTR(4)))
+		BY_NUMBER(SYS_recvfrom,
+			  recvfrom(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_PTR(5)))
+		BY_NUMBER(SYS_write, write(A_FD, A_PTR(1), A_SIZE(2)))
+		BY_NUMBER(SYS_writev, writev(A_FD, A_PTR(1), A_INT(2)))
+		BY_NUMBER(SYS_sendmsg, sendmsg(A_FD, A_PTR(1), A_INT(2)))
+		BY_NUMBER(SYS_sendmmsg, sendmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3)))
+		BY_NUMBER(SYS_sendto,
+			  sendto(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_LEN(5)))
+		BY_NUMBER(SYS_getsockopt, getsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_PTR(4)))
+		BY_NUMBER(SYS_setsockopt, setsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_LEN(4)))
+		BY_NUMBER(SYS_ioctl, ioctl(A_FD, (unsigned long)a[1], a[2]))
+		BY_NUMBER(SYS_fcntl, fcntl(A_FD, A_INT(1), a[2]))
+		BY_NUMBER(SYS_close, close(A_FD))
+		BY_NUMBER(SYS_dup, dup(A_FD))
+		BY_NUMBER(SYS_dup3, dup3(A_FD, A_INT(1), A_INT(2)))
 #ifdef SYS_dup2
-	BY_NUMBER(SYS_dup2, dup2(A_FD, A_INT(1)))
+		BY_NUMBER(SYS_dup2, dup2(A_FD, A_INT(1)))
 #endif
-	BY_NUMBER(SYS_epoll_ctl, epoll_ctl(A_FD, A_INT(1), A_INT(2), A_PTR(3)))
-	default:
-		return false;
+		BY_NUMBER(SYS_epoll_ctl, epoll_ctl(A_FD, A_INT(1), A_INT(2), A_PTR(3)))
+	default: return false;
 	}
 }
 

@@ -2,13 +2,14 @@
 /*
  * read() and write() and all their kin.
  *
- * On a connected stream socket a call is exactly the system call that the program asked for, and no other: a
- * sandboxed child of sshd is killed for a send in place of a write. Only when its result is an end or an error is the
- * host asked what it means (errno as Linux gives it: the anchor knows no ETIMEDOUT). What is not a connected stream -
- * fresh, listening, still connecting, shut down - takes a route of its own first.
+ * On a connected stream socket a call is exactly the system call that the program asked for, and
+ * no other: a sandboxed child of sshd is killed for a send in place of a write. Only when its
+ * result is an end or an error is the host asked what it means (errno as Linux gives it: the
+ * anchor knows no ETIMEDOUT). What is not a connected stream - fresh, listening, still
+ * connecting, shut down - takes a route of its own first.
  *
- * Nothing here locks or allocates on the way to the system call; blocking, and with it cancellation and EINTR, happens
- * in libc's own function.
+ * Nothing here locks or allocates on the way to the system call; blocking, and with it
+ * cancellation and EINTR, happens in libc's own function.
  */
 #include "shim/program/real.h"
 #include "shim/program/dgram.h"
@@ -24,20 +25,20 @@
 
 enum route {
 	NATIVE, /* the program's own system call */
-	DGRAM,  /* with a header, by dgram.c */
-	ENDED,  /* there is a result already */
+	DGRAM,	/* with a header, by dgram.c */
+	ENDED,	/* there is a result already */
 };
 
 static bool plain_rx(uint32_t w)
 {
-	return (w & FD_FOREIGN) || (w & (FD_STATE | FD_STREAM | FD_CONNECTED | FD_LISTEN | FD_RDSHUT)) ==
-					   (FD_OURS | FD_STREAM | FD_CONNECTED);
+	return (w & FD_FOREIGN) || (w & (FD_STATE | FD_STREAM | FD_CONNECTED | FD_LISTEN |
+					 FD_RDSHUT)) == (FD_OURS | FD_STREAM | FD_CONNECTED);
 }
 
 static bool plain_tx(uint32_t w)
 {
-	return (w & FD_FOREIGN) || (w & (FD_STATE | FD_STREAM | FD_CONNECTED | FD_LISTEN | FD_GATE)) ==
-					   (FD_OURS | FD_STREAM | FD_CONNECTED);
+	return (w & FD_FOREIGN) || (w & (FD_STATE | FD_STREAM | FD_CONNECTED | FD_LISTEN |
+					 FD_GATE)) == (FD_OURS | FD_STREAM | FD_CONNECTED);
 }
 
 /* Receiving on what is not a connected stream. @result is set for ENDED: a count or -errno. */
@@ -64,7 +65,9 @@ static enum route rx_route(int fd, uint32_t *w, ssize_t *result)
 	return NATIVE;
 }
 
-/* A native receive gave 0 or an error: what did it mean? Returns what the program gets, errno set. */
+/*
+ * A native receive gave 0 or an error: what did it mean? Returns what the program gets, errno set.
+ */
 static ssize_t rx_result(int fd, ssize_t r, size_t len)
 {
 	int saved = errno, err;
@@ -97,8 +100,8 @@ static void sigpipe(int flags)
 }
 
 /* Sending on what is not a connected stream. @result as in rx_route(). */
-static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr *to, socklen_t tolen,
-			   ssize_t *result)
+static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr *to,
+			   socklen_t tolen, ssize_t *result)
 {
 	if (shim_sandboxed)
 		return fd_is_dgram(*w) ? DGRAM : NATIVE;
@@ -146,7 +149,8 @@ static ssize_t tx_result(int fd, ssize_t r)
 
 static ssize_t dgram_read_iov(int fd, uint32_t w, const struct iovec *iov, int count)
 {
-	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count };
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+			    .msg_iovlen = (size_t)count };
 	int saved = errno;
 
 	if (count < 0)
@@ -156,7 +160,8 @@ static ssize_t dgram_read_iov(int fd, uint32_t w, const struct iovec *iov, int c
 
 static ssize_t dgram_write_iov(int fd, uint32_t w, const struct iovec *iov, int count)
 {
-	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count };
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+			    .msg_iovlen = (size_t)count };
 	int saved = errno;
 
 	if (count < 0)
@@ -264,8 +269,8 @@ ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
 }
 
 /* A connected stream gives no address: Linux sets the length to 0 and leaves the rest. */
-static ssize_t stream_recvfrom(int fd, uint32_t w, void *buf, size_t len, int flags, struct sockaddr *addr,
-			       socklen_t *alen)
+static ssize_t stream_recvfrom(int fd, uint32_t w, void *buf, size_t len, int flags,
+			       struct sockaddr *addr, socklen_t *alen)
 {
 	ssize_t r;
 
@@ -304,14 +309,18 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr
 	return stream_recvfrom(fd, w, buf, len, flags, addr, alen);
 }
 
-ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *addr, socklen_t *alen)
+ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *addr,
+		       socklen_t *alen)
 {
 	if (len > room)
 		return libc()->__recvfrom_chk(fd, buf, len, room, flags, addr, alen);
 	return recvfrom(fd, buf, len, flags, addr, alen);
 }
 
-/* Descriptors came in a message: their numbers may have meant something else before, and they may be ours. */
+/*
+ * Descriptors came in a message: their numbers may have meant something else before, and they may
+ * be ours.
+ */
 static void probe_received(struct msghdr *m)
 {
 	int saved = errno, fd;
@@ -489,7 +498,8 @@ ssize_t __send(int fd, const void *buf, size_t len, int flags)
 	return send(fd, buf, len, flags);
 }
 
-ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr, socklen_t alen)
+ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
+	       socklen_t alen)
 {
 	uint32_t w = fd_word(fd);
 	ssize_t r;
@@ -530,11 +540,14 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 		if (route == DGRAM)
 			return edge(saved, dgram_send(fd, w, msg, flags));
 	}
-	if (fd_is_ours(w) && msg->msg_name) {
+	/* TCP takes no notice of descriptors in a message either. */
+	if (fd_is_ours(w) && (msg->msg_name || msg->msg_controllen)) {
 		struct msghdr m = *msg;
 
 		m.msg_name = NULL;
 		m.msg_namelen = 0;
+		m.msg_control = NULL;
+		m.msg_controllen = 0;
 		r = libc()->sendmsg(fd, &m, flags);
 	} else {
 		r = libc()->sendmsg(fd, msg, flags);
@@ -584,13 +597,9 @@ static bool may_splice_to(int fd, ssize_t *result)
 	if (likely(plain_tx(w)))
 		return true;
 	switch (tx_route(fd, &w, 0, NULL, 0, result)) {
-	case ENDED:
-		return false;
-	case DGRAM:
-		*result = -EINVAL;
-		return false;
-	default:
-		return true;
+	case ENDED: return false;
+	case DGRAM: *result = -EINVAL; return false;
+	default: return true;
 	}
 }
 

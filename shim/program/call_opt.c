@@ -2,9 +2,10 @@
 /*
  * Socket options, ioctl, fcntl.
  *
- * Options are the host's, but for what the shim knows (type, domain, protocol), what only the anchor's own file can
- * do (time limits of blocking calls) and SO_ERROR, which both have. ioctl and fcntl commands that concern the file
- * rather than the socket (FIONBIO, F_SETFL, F_SETOWN ...) go to the kernel, which does them on the anchor.
+ * Options are the host's, but for what the shim knows (type, domain, protocol), what only the
+ * anchor's own file can do (time limits of blocking calls) and SO_ERROR, which both have. ioctl
+ * and fcntl commands that concern the file rather than the socket (FIONBIO, F_SETFL, F_SETOWN
+ * ...) go to the kernel, which does them on the anchor.
  */
 #include "shim/program/real.h"
 #include "shim/program/config.h"
@@ -33,14 +34,15 @@ static bool is_files_own(int level, int name)
 	case SO_RCVTIMEO_NEW:
 	case SO_SNDTIMEO_NEW:
 #endif
-	case SO_COOKIE:
-		return true;
-	default:
-		return false;
+	case SO_COOKIE: return true;
+	default: return false;
 	}
 }
 
-/* A gate that the host has eaten meanwhile: this may be the last wrapper before code that reaches write() unseen. */
+/*
+ * A gate that the host has eaten meanwhile: this may be the last wrapper before code that reaches
+ * write() unseen.
+ */
 static void lift_if_open(int fd, uint32_t w)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
@@ -72,28 +74,23 @@ static bool known_option(int fd, uint32_t w, int name, int *value)
 	case SO_TYPE:
 		*value = (w & FD_STREAM) ? SOCK_STREAM : (w & FD_RAW) ? SOCK_RAW : SOCK_DGRAM;
 		return true;
-	case SO_DOMAIN:
-		*value = AF_INET;
-		return true;
-	case SO_PROTOCOL:
-		*value = (int)fd_protocol(w);
-		return true;
+	case SO_DOMAIN: *value = AF_INET; return true;
+	case SO_PROTOCOL: *value = (int)fd_protocol(w); return true;
 	case SO_ACCEPTCONN:
 		*value = (w & FD_LISTEN) != 0;
 		return *value || !(w & FD_ATTACHED) || (w & FD_CONNECTED);
-	case SO_ERROR:
-		*value = take_so_error(fd, w);
-		return true;
-	default:
-		return false;
+	case SO_ERROR: *value = take_so_error(fd, w); return true;
+	default: return false;
 	}
 }
 
 static int do_getsockopt(int fd, uint32_t w, int level, int name, void *val, socklen_t *len)
 {
 	struct ctl_call c = {
-		.op = CTL_GETSOCKOPT, .arg = { (uint32_t)level, (uint32_t)name, *len },
-		.reply = val, .room = *len,
+		.op = CTL_GETSOCKOPT,
+		.arg = { (uint32_t)level, (uint32_t)name, *len },
+		.reply = val,
+		.room = *len,
 	};
 	int known, r;
 
@@ -148,7 +145,10 @@ static void note_option(int fd, int level, int name, const void *val, socklen_t 
 static int do_setsockopt(int fd, uint32_t w, int level, int name, const void *val, socklen_t len)
 {
 	struct ctl_call c = {
-		.op = CTL_SETSOCKOPT, .arg = { (uint32_t)level, (uint32_t)name }, .data = val, .len = len,
+		.op = CTL_SETSOCKOPT,
+		.arg = { (uint32_t)level, (uint32_t)name },
+		.data = val,
+		.len = len,
 	};
 	struct sock_fprog prog;
 	int r;
@@ -170,7 +170,10 @@ static int do_setsockopt(int fd, uint32_t w, int level, int name, const void *va
 	if (r < 0)
 		return r;
 	note_option(fd, level, name, val, len);
-	/* Urgent bytes lie in the anchor: inline or not is settled there, and the host knows for getsockopt(). */
+	/*
+	 * Urgent bytes lie in the anchor: inline or not is settled there, and the host knows for
+	 * getsockopt().
+	 */
 	if (level == SOL_SOCKET && name == SO_OOBINLINE)
 		SYS(setsockopt, fd, level, name, val, len);
 	return 0;
@@ -192,7 +195,8 @@ int setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 /* Commands on interfaces: a struct ifreq goes there and comes back. */
 static bool takes_ifreq(unsigned long cmd)
 {
-	return cmd >= SIOCGIFNAME && cmd <= SIOCSIFTXQLEN && cmd != SIOCGIFCONF && cmd != SIOCSIFLINK;
+	return cmd >= SIOCGIFNAME && cmd <= SIOCSIFTXQLEN && cmd != SIOCGIFCONF &&
+	       cmd != SIOCSIFLINK;
 }
 
 static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
@@ -218,15 +222,13 @@ static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
 static bool is_files_command(uint32_t w, unsigned long cmd)
 {
 	switch (cmd) {
-	case FIONREAD:
-		return (w & (FD_STREAM | FD_LISTEN)) == FD_STREAM && (w & FD_CONNECTED);
+	case FIONREAD: return (w & (FD_STREAM | FD_LISTEN)) == FD_STREAM && (w & FD_CONNECTED);
 	case TIOCOUTQ:
-	case SIOCOUTQNSD:
-		return false;
-	case SIOCATMARK:
-		return (w & FD_STREAM) && (w & FD_CONNECTED);
+	case SIOCOUTQNSD: return false;
+	case SIOCATMARK: return (w & FD_STREAM) && (w & FD_CONNECTED);
 	default:
-		return (cmd & 0xff00) != 0x8900; /* FIONBIO, FIOASYNC, FIOCLEX ..., and the ENOTTY of terminals */
+		return (cmd & 0xff00) !=
+		       0x8900; /* FIONBIO, FIOASYNC, FIOCLEX ..., and the ENOTTY of terminals */
 	}
 }
 

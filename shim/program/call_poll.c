@@ -2,11 +2,13 @@
 /*
  * poll, select and epoll are the kernel's, on the anchors: nothing stands in for them.
  *
- * Two things are added. POLLERR: a reset connection whose program left nothing unread natively shows a hang-up only, and
- * the error of a datagram is a message; poll() and ppoll() look closer. And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file under the number
- * (handover.c) loses it. The last registrations of sockets that are not connected yet are kept in a small ring, and
- * made again on the new file. A datagram socket is attached when it is registered, since a fresh SEQPACKET socket
- * would report a hang-up that a fresh UDP socket does not have.
+ * Two things are added. POLLERR: a reset connection whose program left nothing unread natively
+ * shows a hang-up only, and the error of a datagram is a message; poll() and ppoll() look closer.
+ * And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file
+ * under the number (handover.c) loses it. The last registrations of sockets that are not
+ * connected yet are kept in a small ring, and made again on the new file. A datagram socket is
+ * attached when it is registered, since a fresh SEQPACKET socket would report a hang-up that a
+ * fresh UDP socket does not have.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
@@ -37,7 +39,8 @@ static struct {
 static struct registration *find(uint64_t cookie, int epfd, int fd)
 {
 	for (int i = 0; i < REGISTRATIONS; i++)
-		if (seen.list[i].cookie == cookie && seen.list[i].epfd == epfd && seen.list[i].fd == fd)
+		if (seen.list[i].cookie == cookie && seen.list[i].epfd == epfd &&
+		    seen.list[i].fd == fd)
 			return &seen.list[i];
 	return NULL;
 }
@@ -64,7 +67,8 @@ static void note(int epfd, int op, int fd, const struct epoll_event *event)
 }
 
 /**
- * epoll_add_again() - the number has another file now: repeat the registrations that its old one had
+ * epoll_add_again() - the number has another file now: repeat the registrations that its old one
+ * had
  * @fd:         the number
  * @old_cookie: the socket that was there when they were made
  */
@@ -204,7 +208,8 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, cons
 	return add_errors(fds, count, libc()->ppoll(fds, count, timeout, mask));
 }
 
-int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room)
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		const sigset_t *mask, size_t room)
 {
 	look_at(fds, count);
 	return add_errors(fds, count, libc()->__ppoll_chk(fds, count, timeout, mask, room));

@@ -2,10 +2,11 @@
 /*
  * socket() to shutdown().
  *
- * socket() makes an unconnected AF_UNIX socket and tells nobody: it polls OUT|HUP as a fresh TCP socket does. The
- * first of the other calls attaches it. connect() waits, where it blocks, by polling the anchor; accept() is one
- * recvmsg() of a record that brings the new socket's descriptor along, so that blocking, time limits, signals and
- * who of several processes gets a connection are the kernel's doing.
+ * socket() makes an unconnected AF_UNIX socket and tells nobody: it polls OUT|HUP as a fresh TCP
+ * socket does. The first of the other calls attaches it. connect() waits, where it blocks, by
+ * polling the anchor; accept() is one recvmsg() of a record that brings the new socket's
+ * descriptor along, so that blocking, time limits, signals and who of several processes gets a
+ * connection are the kernel's doing.
  */
 #include "shim/program/real.h"
 #include "shim/program/sock.h"
@@ -31,10 +32,8 @@ static int inet_protocol(int type, int protocol)
 		if (protocol == IPPROTO_ICMP)
 			return -EACCES; /* as where net.ipv4.ping_group_range is left at its default */
 		return protocol == 0 || protocol == IPPROTO_UDP ? IPPROTO_UDP : -EPROTONOSUPPORT;
-	case SOCK_RAW:
-		return protocol > 0 && protocol < 256 ? protocol : -EPROTONOSUPPORT;
-	default:
-		return -ESOCKTNOSUPPORT;
+	case SOCK_RAW: return protocol > 0 && protocol < 256 ? protocol : -EPROTONOSUPPORT;
+	default: return -ESOCKTNOSUPPORT;
 	}
 }
 
@@ -45,12 +44,13 @@ static int inet_socket(int type, int flags, int protocol)
 	protocol = inet_protocol(type, protocol);
 	if (protocol < 0)
 		return (int)edge(errno, protocol);
-	fd = libc()->socket(AF_UNIX, (type == SOCK_STREAM ? (int)SOCK_STREAM : (int)SOCK_SEQPACKET) | flags, 0);
+	fd = libc()->socket(
+		AF_UNIX, (type == SOCK_STREAM ? (int)SOCK_STREAM : (int)SOCK_SEQPACKET) | flags, 0);
 	if (fd < 0)
 		return fd;
 	fd_register(fd,
-		    (uint32_t)protocol << FD_PROTOCOL_SHIFT | (type == SOCK_STREAM ? FD_STREAM : 0) |
-			    (type == SOCK_RAW ? FD_RAW : 0),
+		    (uint32_t)protocol << FD_PROTOCOL_SHIFT |
+			    (type == SOCK_STREAM ? FD_STREAM : 0) | (type == SOCK_RAW ? FD_RAW : 0),
 		    fd_read_cookie(fd));
 	return fd;
 }
@@ -155,7 +155,10 @@ int listen(int fd, int backlog)
 	r = host_attach(fd);
 	if (r < 0)
 		return (int)edge(saved, r);
-	/* A handler that jumps away between the answer and the gate would leave the host waiting for it. */
+	/*
+	 * A handler that jumps away between the answer and the gate would leave the host waiting
+	 * for it.
+	 */
 	quiet_begin(&q);
 	r = sock_control(fd, &c);
 	if (r == 0 && !(w & FD_LISTEN)) {
@@ -166,7 +169,10 @@ int listen(int fd, int backlog)
 	return (int)edge(saved, r);
 }
 
-/* Linux takes the new descriptor before it looks for a connection, so that none is lost for want of a number. */
+/*
+ * Linux takes the new descriptor before it looks for a connection, so that none is lost for want
+ * of a number.
+ */
 static int have_number(int fd)
 {
 	long spare = SYS(fcntl, fd, F_DUPFD_CLOEXEC, 0);
@@ -177,7 +183,10 @@ static int have_number(int fd)
 	return 0;
 }
 
-/* The record came, its descriptor did not (another thread took the last number): the host queues it again. */
+/*
+ * The record came, its descriptor did not (another thread took the last number): the host queues
+ * it again.
+ */
 static int give_back(int fd, const struct accept_record *record)
 {
 	struct ctl_call c = {
@@ -216,8 +225,10 @@ static int take_record(int fd, struct accept_record *record, int flags)
 	} control;
 	struct iovec iov = { record, sizeof(*record) };
 	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n = libc()->recvmsg(fd, &msg, (flags & SOCK_CLOEXEC) ? MSG_CMSG_CLOEXEC : 0);
 	int child;
@@ -237,7 +248,8 @@ static int take_record(int fd, struct accept_record *record, int flags)
 
 static size_t addr_size(const struct sockaddr_in6 *addr)
 {
-	return addr->sin6_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	return addr->sin6_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					     : sizeof(struct sockaddr_in);
 }
 
 static int do_accept(int fd, uint32_t w, struct sockaddr *addr, socklen_t *len, int flags)
@@ -277,8 +289,10 @@ static uint32_t look_for_listener(int fd, uint32_t w)
 {
 	int yes = 0;
 	struct ctl_call c = {
-		.op = CTL_GETSOCKOPT, .arg = { SOL_SOCKET, SO_ACCEPTCONN, sizeof(yes) },
-		.reply = &yes, .room = sizeof(yes),
+		.op = CTL_GETSOCKOPT,
+		.arg = { SOL_SOCKET, SO_ACCEPTCONN, sizeof(yes) },
+		.reply = &yes,
+		.room = sizeof(yes),
 	};
 
 	if ((w & (FD_STREAM | FD_ATTACHED | FD_LISTEN | FD_CONNECTED)) != (FD_STREAM | FD_ATTACHED))
@@ -323,7 +337,10 @@ int accept(int fd, struct sockaddr *addr, socklen_t *len)
 	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, 0));
 }
 
-/* A connect that had to wait has failed: what the host did with the anchor decides whether it can be used again. */
+/*
+ * A connect that had to wait has failed: what the host did with the anchor decides whether it can
+ * be used again.
+ */
 static int connect_failed(int fd, int err)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
@@ -336,8 +353,9 @@ static int connect_failed(int fd, int err)
 }
 
 /*
- * Blocks until the connection under way is there or has failed, a signal comes, or SO_SNDTIMEO is over. A hang-up
- * without an error means that it was there and has ended already: that error belongs to the next call.
+ * Blocks until the connection under way is there or has failed, a signal comes, or SO_SNDTIMEO is
+ * over. A hang-up without an error means that it was there and has ended already: that error
+ * belongs to the next call.
  */
 static int wait_connected(int fd)
 {
@@ -377,8 +395,9 @@ static int start_connect(int fd, struct ctl_call *c)
 }
 
 /*
- * connect() again after a non-blocking one. As inet_stream_connect(): the error it ended with, where no other call has
- * taken it, else once ECONNABORTED; then the socket can be connected anew. 0: nothing of the kind.
+ * connect() again after a non-blocking one. As inet_stream_connect(): the error it ended with,
+ * where no other call has taken it, else once ECONNABORTED; then the socket can be connected
+ * anew. 0: nothing of the kind.
  */
 static int earlier_connect(int fd, uint32_t w)
 {
@@ -401,7 +420,10 @@ static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, sockl
 {
 	bool nonblocking = sock_is_nonblocking(fd, 0);
 	struct ctl_call c = {
-		.op = CTL_CONNECT, .flags = nonblocking ? CTL_F_NONBLOCK : 0, .data = addr, .len = len,
+		.op = CTL_CONNECT,
+		.flags = nonblocking ? CTL_F_NONBLOCK : 0,
+		.data = addr,
+		.len = len,
 	};
 	int waited, r = earlier_connect(fd, w);
 
@@ -422,7 +444,9 @@ static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, sockl
 	if (nonblocking || (r != -EINPROGRESS && !(r == -EALREADY && (w & FD_GATE))))
 		return r;
 	waited = wait_connected(fd);
-	return waited == -EINPROGRESS ? r : waited; /* SO_SNDTIMEO is over: the first call says so, a later one EALREADY */
+	return waited == -EINPROGRESS
+		       ? r
+		       : waited; /* SO_SNDTIMEO is over: the first call says so, a later one EALREADY */
 }
 
 static int dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
@@ -462,7 +486,8 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len)
 	int saved = errno, r;
 	uint32_t w = fd_verified(fd);
 
-	if (fd_is_ours(w) && !(w & (FD_CONNECTED | FD_LISTEN | FD_USED)) && addr_is_kernels(addr, len)) {
+	if (fd_is_ours(w) && !(w & (FD_CONNECTED | FD_LISTEN | FD_USED)) &&
+	    addr_is_kernels(addr, len)) {
 		r = sock_to_kernel(fd, "connect to loopback");
 		if (r < 0)
 			return (int)edge(saved, r);
@@ -482,7 +507,9 @@ int __connect(int fd, const struct sockaddr *addr, socklen_t len)
 static int ask_name(int fd, uint32_t peer, struct sockaddr *addr, socklen_t *len)
 {
 	struct sockaddr_in6 name = { .sin6_family = AF_INET };
-	struct ctl_call c = { .op = CTL_GETNAME, .arg = { peer }, .reply = &name, .room = sizeof(name) };
+	struct ctl_call c = {
+		.op = CTL_GETNAME, .arg = { peer }, .reply = &name, .room = sizeof(name)
+	};
 	int r;
 
 	if (!addr || !len)
@@ -510,7 +537,8 @@ int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 }
 
 /**
- * getpeername() - programs ask it to learn whether a connect has come through, so a gate is looked at
+ * getpeername() - programs ask it to learn whether a connect has come through, so a gate is
+ * looked at
  */
 int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
@@ -546,9 +574,10 @@ static int shutdown_listener(int fd, int how)
 }
 
 /*
- * Sending ends natively, behind the data written so far. Receiving alone ends here only (FD_RDSHUT): TCP tells nobody,
- * and Linux still delivers what the peer sends, which a shut anchor would drop. When both end the anchor is shut,
- * which wakes a blocked reader, and the host resets what comes after.
+ * Sending ends natively, behind the data written so far. Receiving alone ends here only
+ * (FD_RDSHUT): TCP tells nobody, and Linux still delivers what the peer sends, which a shut
+ * anchor would drop. When both end the anchor is shut, which wakes a blocked reader, and the host
+ * resets what comes after.
  */
 static int stream_shutdown(int fd, uint32_t w, int how)
 {
@@ -570,8 +599,9 @@ static int stream_shutdown(int fd, uint32_t w, int how)
 }
 
 /*
- * A datagram anchor is never shut down, and that nothing more is sent is for us to see to: told to the host, it would
- * overtake what waits in the anchor. As inet_shutdown(): without a peer it says ENOTCONN, and works all the same.
+ * A datagram anchor is never shut down, and that nothing more is sent is for us to see to: told
+ * to the host, it would overtake what waits in the anchor. As inet_shutdown(): without a peer it
+ * says ENOTCONN, and works all the same.
  */
 static int dgram_shutdown(int fd, uint32_t w, int how)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The environment, read once at load, because programs wipe theirs later (nginx workers, sshd sessions); and the log:
- * one write(2) a line, so that lines of several processes do not mix, off unless WIRESHIM_LOG asks for it.
+ * The environment, read once at load, because programs wipe theirs later (nginx workers, sshd
+ * sessions); and the log: one write(2) a line, so that lines of several processes do not mix, off
+ * unless WIRESHIM_LOG asks for it.
  */
 #include "shim/program/real.h"
 #include "shim/program/config.h"
@@ -32,7 +33,8 @@ static bool is_set(const char *name)
 }
 
 /**
- * config_host_parse() - take "SOCKET TOKENHEX" apart, as WIRESHIM_SOCKET/TOKEN and `wireshim attach` give it
+ * config_host_parse() - take "SOCKET TOKENHEX" apart, as WIRESHIM_SOCKET/TOKEN and `wireshim
+ * attach` give it
  * @line:  the text; a missing token is 0
  * @host:  room for HOST_NAME_MAX_LEN bytes
  * @token: the token
@@ -68,7 +70,8 @@ void config_load(void)
 	if (token)
 		config.token = strtoull(token, NULL, 16);
 	config.thread = placement && !strcmp(placement, "thread");
-	config.settings = is_set("WIRESHIM_DEV") || is_set("WIRESHIM_ADDR") || is_set("WIRESHIM_HOST_NAME");
+	config.settings =
+		is_set("WIRESHIM_DEV") || is_set("WIRESHIM_ADDR") || is_set("WIRESHIM_HOST_NAME");
 	config.bare = !config.host[0] && (config.thread || config.settings);
 	config.loopback_known = loopback && *loopback;
 	config.loopback_stack = loopback && !strcmp(loopback, "stack");

@@ -2,13 +2,14 @@
 /*
  * The control connection: one per process, dialled at its first request.
  *
- * It sits at a high number, out of the way of programs that expect low ones, and is compared with the inode that we
- * remember before each use, since programs close, and dup2 over, whatever they do not know. Lost, it is dialled again.
- * A forked child drops its copy; a vfork child, and a request to another host than ours, use a connection for that
- * one request, and so does what may take long (names, lingering), so that it holds up no other thread.
+ * It sits at a high number, out of the way of programs that expect low ones, and is compared with
+ * the inode that we remember before each use, since programs close, and dup2 over, whatever they
+ * do not know. Lost, it is dialled again. A forked child drops its copy; a vfork child, and a
+ * request to another host than ours, use a connection for that one request, and so does what may
+ * take long (names, lingering), so that it holds up no other thread.
  *
- * During a request all signals are blocked and only bare system calls are made: no handler can jump out of it, no
- * cancellation can end it with the lock held.
+ * During a request all signals are blocked and only bare system calls are made: no handler can
+ * jump out of it, no cancellation can end it with the lock held.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
@@ -25,8 +26,8 @@
 
 static struct {
 	pthread_mutex_t lock;
-	int fd;            /* -1: none */
-	ino_t ino;         /* of fd's socket */
+	int fd;	   /* -1: none */
+	ino_t ino; /* of fd's socket */
 	uint32_t seq;
 	struct ctl_hello_reply hello;
 } ctl = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
@@ -53,8 +54,13 @@ void quiet_end(const struct quiet *q)
 static int send_request(int fd, const struct ctl_call *c, uint32_t seq)
 {
 	struct ctl_msg m = {
-		.magic = WIRESHIM_MAGIC, .op = (uint16_t)c->op, .flags = c->flags, .seq = seq,
-		.cookie = c->cookie, .fd = c->fd, .len = (uint32_t)c->len,
+		.magic = WIRESHIM_MAGIC,
+		.op = (uint16_t)c->op,
+		.flags = c->flags,
+		.seq = seq,
+		.cookie = c->cookie,
+		.fd = c->fd,
+		.len = (uint32_t)c->len,
 		.arg = { c->arg[0], c->arg[1], c->arg[2], c->arg[3] },
 	};
 	struct iovec iov[2] = { { &m, sizeof(m) }, { (void *)(uintptr_t)c->data, c->len } };
@@ -119,7 +125,10 @@ static int dial(const char *host, struct ctl_hello_reply *reply)
 	return r == -EPIPE || r == -ECONNRESET ? -ENETDOWN : r; /* it hung up on us */
 }
 
-/* Moves a descriptor up, to a number no program looks for: below 1000, or below the limit where that is lower. */
+/*
+ * Moves a descriptor up, to a number no program looks for: below 1000, or below the limit where
+ * that is lower.
+ */
 static int move_up(int fd)
 {
 	struct rlimit limit = { 1024, 1024 };
@@ -140,7 +149,8 @@ static bool still_ours(void)
 {
 	struct stat st;
 
-	return ctl.fd >= 0 && fstat(ctl.fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == ctl.ino;
+	return ctl.fd >= 0 && fstat(ctl.fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	       st.st_ino == ctl.ino;
 }
 
 static void drop_connection(void)
@@ -192,7 +202,10 @@ static bool connection_lost(int r)
 	return r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN || r == -EBADF || r == -ENOTSOCK;
 }
 
-/* On the process's connection; dials when there is none, and once again when the one there was has been lost. */
+/*
+ * On the process's connection; dials when there is none, and once again when the one there was has
+ * been lost.
+ */
 static int call_shared(struct ctl_call *c)
 {
 	uint32_t arg[4];
@@ -212,9 +225,12 @@ static int call_shared(struct ctl_call *c)
 		}
 		memcpy(c->arg, arg, sizeof(arg));
 		r = transact(ctl.fd, c, ++ctl.seq);
-		/* An answer such as -ENOTCONN is the host's; a lost connection shows on the descriptor. */
-		if (!connection_lost(r) || SYS(recvfrom, ctl.fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) ==
-						   -EAGAIN)
+		/*
+		 * An answer such as -ENOTCONN is the host's; a lost connection shows on the
+		 * descriptor.
+		 */
+		if (!connection_lost(r) ||
+		    SYS(recvfrom, ctl.fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == -EAGAIN)
 			return r;
 		drop_connection();
 		if (fresh)
@@ -278,11 +294,13 @@ int ctl_call(struct ctl_call *c)
 /**
  * ctl_loopback_stack() - does 127.0.0.0/8 belong to the host?
  *
- * The environment decides; without it (a host found by an inherited socket) the host's own word, where it is known.
+ * The environment decides; without it (a host found by an inherited socket) the host's own word,
+ * where it is known.
  */
 bool ctl_loopback_stack(void)
 {
-	return config.loopback_known ? config.loopback_stack : ctl.fd >= 0 && ctl.hello.loopback_stack;
+	return config.loopback_known ? config.loopback_stack
+				     : ctl.fd >= 0 && ctl.hello.loopback_stack;
 }
 
 /**

@@ -11,17 +11,17 @@
 
 struct ctl_call {
 	enum ctl_op op;
-	uint16_t flags;      /* enum ctl_flags */
-	int via;             /* -1: this process's host; else the descriptor whose host is meant */
-	bool slow;           /* may take long: asked on a connection of its own, signals stay open */
-	uint64_t cookie;     /* socket meant; 0 = none */
-	int fd;              /* its number here: the host checks that we hold it */
-	uint32_t arg[4];     /* of the request; afterwards of the reply */
+	uint16_t flags;	 /* enum ctl_flags */
+	int via;	 /* -1: this process's host; else the descriptor whose host is meant */
+	bool slow;	 /* may take long: asked on a connection of its own, signals stay open */
+	uint64_t cookie; /* socket meant; 0 = none */
+	int fd;		 /* its number here: the host checks that we hold it */
+	uint32_t arg[4]; /* of the request; afterwards of the reply */
 	const void *data;
 	size_t len;
-	void *reply;         /* room for the reply's data, may be NULL */
+	void *reply; /* room for the reply's data, may be NULL */
 	size_t room;
-	size_t got;          /* bytes of data that the reply had, cut to room */
+	size_t got; /* bytes of data that the reply had, cut to room */
 };
 
 int ctl_call(struct ctl_call *c);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Datagrams and raw packets: struct dgram_hdr goes in front of each message, both ways, and carries address,
- * ancillary data and the asynchronous errors (DGRAM_ERROR) that Linux reports on the next call.
+ * Datagrams and raw packets: struct dgram_hdr goes in front of each message, both ways, and
+ * carries address, ancillary data and the asynchronous errors (DGRAM_ERROR) that Linux reports on
+ * the next call.
  *
- * A send that Linux would refuse at once (no route, no permission to broadcast) must fail in the call. The host is
- * asked before the first datagram to each destination; who passed is remembered in a small table of fingerprints.
+ * A send that Linux would refuse at once (no route, no permission to broadcast) must fail in the
+ * call. The host is asked before the first datagram to each destination; who passed is remembered
+ * in a small table of fingerprints.
  */
 #include "shim/program/real.h"
 #include "shim/program/dgram.h"
@@ -93,7 +95,9 @@ int dgram_look(int fd)
 	return -h.err;
 }
 
-/* Such an error is the result of the next call, as Linux has it, which takes it; 0: there is none. */
+/*
+ * Such an error is the result of the next call, as Linux has it, which takes it; 0: there is none.
+ */
 static int take_pending_error(int fd)
 {
 	int err = dgram_look(fd);
@@ -109,14 +113,13 @@ static int host_gone(int err)
 	case EPIPE:
 	case ECONNRESET:
 	case ENOTCONN:
-	case ECONNREFUSED:
-		return -ENETDOWN;
-	default:
-		return -err;
+	case ECONNREFUSED: return -ENETDOWN;
+	default: return -err;
 	}
 }
 
-static ssize_t send_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags, struct iovec *iov)
+static ssize_t send_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags,
+		       struct iovec *iov)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1 };
 	ssize_t n;
@@ -131,7 +134,8 @@ static ssize_t send_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int 
 }
 
 /* The large vector in a frame of its own, so that the usual one keeps to a small stack. */
-__attribute__((noinline)) static ssize_t send_many(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags)
+__attribute__((noinline)) static ssize_t send_many(int fd, struct dgram_hdr *h,
+						   const struct msghdr *m, int flags)
 {
 	struct iovec iov[IOV_MOST + 1];
 
@@ -149,7 +153,9 @@ __attribute__((noinline)) static ssize_t send_many(int fd, struct dgram_hdr *h, 
  */
 ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 {
-	struct dgram_hdr h = { .magic = WIRESHIM_MAGIC, .kind = DGRAM_DATA, .flags = (uint32_t)(flags & HOST_FLAGS) };
+	struct dgram_hdr h = { .magic = WIRESHIM_MAGIC,
+			       .kind = DGRAM_DATA,
+			       .flags = (uint32_t)(flags & HOST_FLAGS) };
 	struct iovec iov[IOV_USUAL + 1];
 	size_t total = 0;
 	int r;
@@ -191,7 +197,8 @@ static void give_header(const struct dgram_hdr *h, struct msghdr *m)
 	size_t len = h->controllen;
 
 	if (m->msg_name) {
-		memcpy(m->msg_name, &h->name, h->namelen < m->msg_namelen ? h->namelen : m->msg_namelen);
+		memcpy(m->msg_name, &h->name,
+		       h->namelen < m->msg_namelen ? h->namelen : m->msg_namelen);
 		m->msg_namelen = h->namelen;
 	}
 	if (len && m->msg_control) {
@@ -234,10 +241,12 @@ static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
 		return r;
 	if (c.got < sizeof(q.h) || q.h.magic != WIRESHIM_MAGIC)
 		return -EAGAIN;
-	take_pending_error(fd); /* as sock_dequeue_err_skb(): its errno is not reported a second time */
+	take_pending_error(
+		fd); /* as sock_dequeue_err_skb(): its errno is not reported a second time */
 	left = c.got - sizeof(q.h);
 	for (size_t i = 0; i < m->msg_iovlen && done < left; i++) {
-		size_t n = m->msg_iov[i].iov_len < left - done ? m->msg_iov[i].iov_len : left - done;
+		size_t n =
+			m->msg_iov[i].iov_len < left - done ? m->msg_iov[i].iov_len : left - done;
 
 		memcpy(m->msg_iov[i].iov_base, q.payload + done, n);
 		done += n;
@@ -246,7 +255,8 @@ static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
 }
 
 /* One message off the anchor, header first. -EAGAIN, -EINTR and the like natively. */
-static ssize_t recv_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags, struct iovec *iov)
+static ssize_t recv_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags,
+		       struct iovec *iov)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1 };
 	ssize_t n;
@@ -260,7 +270,8 @@ static ssize_t recv_on(int fd, struct dgram_hdr *h, const struct msghdr *m, int 
 	return n;
 }
 
-__attribute__((noinline)) static ssize_t recv_many(int fd, struct dgram_hdr *h, const struct msghdr *m, int flags)
+__attribute__((noinline)) static ssize_t recv_many(int fd, struct dgram_hdr *h,
+						   const struct msghdr *m, int flags)
 {
 	struct iovec iov[IOV_MOST + 1];
 
@@ -294,7 +305,8 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 	if (w & FD_RDSHUT)
 		flags |= MSG_DONTWAIT;
 	for (;;) {
-		n = m->msg_iovlen > IOV_USUAL ? recv_many(fd, &h, m, flags) : recv_on(fd, &h, m, flags, iov);
+		n = m->msg_iovlen > IOV_USUAL ? recv_many(fd, &h, m, flags)
+					      : recv_on(fd, &h, m, flags, iov);
 		if (n < 0)
 			return n == -EAGAIN && (w & FD_RDSHUT) ? 0 : n;
 		if (n == 0)

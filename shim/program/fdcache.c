@@ -2,19 +2,23 @@
 /*
  * Descriptor to socket.
  *
- * The truth is in the kernel: SO_COOKIE says which socket a descriptor is, the peer's name says whose host it belongs
- * to. This table saves asking. It can be stale, because libc closes and duplicates descriptors behind every symbol
- * that can be preloaded, and it must be harmless then:
+ * The truth is in the kernel: SO_COOKIE says which socket a descriptor is, the peer's name says
+ * whose host it belongs to. This table saves asking. It can be stale, because libc closes and
+ * duplicates descriptors behind every symbol that can be preloaded, and it must be harmless then:
  *
- *   entry says ours, descriptor is something else: stream calls issue the program's own system call anyway, and look
- *     at the cookie before they interpret an error; datagram calls, which change the bytes, compare the cookie first.
- *   entry says foreign, descriptor is ours: would hide a socket, so it must not happen. One of ours reaches a number
- *     only by socket, accept, dup and fcntl, a received message, or exec; all but the last pass wrappers that write
- *     the entry, and exec starts with an empty table. What closes a number need therefore not clear "foreign".
- *   a socket not yet attached is known here only: nothing but this process's own close or dup over it may clear it.
+ *   entry says ours, descriptor is something else: stream calls issue the program's own system call
+ *     anyway, and look at the cookie before they interpret an error; datagram calls, which change
+ *     the bytes, compare the cookie first.
+ *   entry says foreign, descriptor is ours: would hide a socket, so it must not happen. One of ours
+ *     reaches a number only by socket, accept, dup and fcntl, a received message, or exec; all but
+ *     the last pass wrappers that write the entry, and exec starts with an empty table. What closes
+ *     a number need therefore not clear "foreign".
+ *   a socket not yet attached is known here only: nothing but this process's own close or dup over
+ *     it may clear it.
  *
- * A vfork or CLONE_VM child runs in its parent's memory with a descriptor table of its own. Such a child (its pid is
- * not shim_owner) never stores "foreign" and never touches an entry of ours; what it does store is harmless as above.
+ * A vfork or CLONE_VM child runs in its parent's memory with a descriptor table of its own. Such
+ * a child (its pid is not shim_owner) never stores "foreign" and never touches an entry of ours;
+ * what it does store is harmless as above.
  *
  * Entries are read without lock from any thread and from signal handlers.
  */
@@ -167,7 +171,8 @@ static bool read_host(int fd, char *host, bool *not_a_socket)
 	if (r < 0 || len < offsetof(struct sockaddr_un, sun_path) + 12 || un.sun_family != AF_UNIX)
 		return false;
 	name = len - offsetof(struct sockaddr_un, sun_path) - 1;
-	if (un.sun_path[0] || memcmp(un.sun_path + 1, "wireshim/", 9) || name - 2 >= HOST_NAME_MAX_LEN)
+	if (un.sun_path[0] || memcmp(un.sun_path + 1, "wireshim/", 9) ||
+	    name - 2 >= HOST_NAME_MAX_LEN)
 		return false;
 	memcpy(host, un.sun_path + 1, name - 2);
 	host[name - 2] = 0;
@@ -178,9 +183,13 @@ static int ask_option(int fd, uint64_t cookie, uint32_t word, int level, int nam
 {
 	int value = fallback;
 	struct ctl_call c = {
-		.op = CTL_GETSOCKOPT, .cookie = cookie, .fd = fd, .via = (word & FD_OTHER) ? fd : -1,
+		.op = CTL_GETSOCKOPT,
+		.cookie = cookie,
+		.fd = fd,
+		.via = (word & FD_OTHER) ? fd : -1,
 		.arg = { (uint32_t)level, (uint32_t)name, sizeof(value) },
-		.reply = &value, .room = sizeof(value),
+		.reply = &value,
+		.room = sizeof(value),
 	};
 
 	return ctl_call(&c) < 0 ? fallback : value;
@@ -190,29 +199,34 @@ static uint32_t describe_stream(int fd, uint64_t cookie, uint32_t w)
 {
 	/* Looks at the error without taking it. */
 	struct ctl_call c = {
-		.op = CTL_ERROR, .cookie = cookie, .fd = fd, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1,
+		.op = CTL_ERROR,
+		.cookie = cookie,
+		.fd = fd,
+		.arg = { 1 },
+		.via = (w & FD_OTHER) ? fd : -1,
 	};
 
 	w |= FD_STREAM | (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT;
 	if (ctl_call(&c) == -ENETDOWN)
-		return w | FD_CONNECTED; /* what it was is gone with the host: its end is to be seen */
+		return w |
+		       FD_CONNECTED; /* what it was is gone with the host: its end is to be seen */
 	switch (c.arg[0]) {
-	case CTL_S_LISTENING:
-		return w | FD_LISTEN;
-	case CTL_S_CONNECTING:
-		return w | FD_CONNECTED | FD_GATE;
+	case CTL_S_LISTENING: return w | FD_LISTEN;
+	case CTL_S_CONNECTING: return w | FD_CONNECTED | FD_GATE;
 	case CTL_S_CONNECTED:
-	case CTL_S_DEAD:
-		return w | FD_CONNECTED;
-	default:
-		return w;
+	case CTL_S_DEAD: return w | FD_CONNECTED;
+	default: return w;
 	}
 }
 
 static uint32_t describe_dgram(int fd, uint64_t cookie, uint32_t w)
 {
 	struct ctl_call peer = {
-		.op = CTL_GETNAME, .cookie = cookie, .fd = fd, .arg = { 1 }, .via = (w & FD_OTHER) ? fd : -1,
+		.op = CTL_GETNAME,
+		.cookie = cookie,
+		.fd = fd,
+		.arg = { 1 },
+		.via = (w & FD_OTHER) ? fd : -1,
 	};
 	int protocol;
 
@@ -243,7 +257,8 @@ static uint32_t describe(int fd, uint64_t cookie, const char *host)
 /**
  * fd_probe() - find out what an unknown descriptor is, and remember it
  *
- * In a process that has locked itself in by seccomp no system call is tried: the descriptor counts as foreign.
+ * In a process that has locked itself in by seccomp no system call is tried: the descriptor
+ * counts as foreign.
  *
  * Return: the word for it, FD_FOREIGN for whatever is not ours
  */

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 enum fd_word_bits {
-	FD_FOREIGN = 1,        /* not one of ours: kernel socket, file, pipe ... */
+	FD_FOREIGN = 1, /* not one of ours: kernel socket, file, pipe ... */
 	FD_OURS = 2,
-	FD_STATE = 3,          /* 0: unknown, to be probed */
-	FD_STREAM = 1 << 2,    /* else one message a datagram */
+	FD_STATE = 3,	    /* 0: unknown, to be probed */
+	FD_STREAM = 1 << 2, /* else one message a datagram */
 	FD_RAW = 1 << 3,
 	FD_ATTACHED = 1 << 4,  /* the anchor is connected to the host */
 	FD_BOUND = 1 << 5,     /* bind() succeeded */
@@ -21,11 +21,12 @@ enum fd_word_bits {
 	FD_LISTEN = 1 << 8,
 	FD_RDSHUT = 1 << 9,
 	FD_WRSHUT = 1 << 10,
-	FD_LINGER = 1 << 11,   /* SO_LINGER with a time */
-	FD_DEAD = 1 << 12,     /* the anchor has ended; the next connect() needs a new one */
-	FD_USED = 1 << 13,     /* datagrams went to the host already */
-	FD_OTHER = 1 << 14,    /* another host than this process's own: ask by a connection of its own */
-	FD_RECVERR = 1 << 15,  /* IP_RECVERR */
+	FD_LINGER = 1 << 11, /* SO_LINGER with a time */
+	FD_DEAD = 1 << 12,   /* the anchor has ended; the next connect() needs a new one */
+	FD_USED = 1 << 13,   /* datagrams went to the host already */
+	FD_OTHER =
+		1 << 14, /* another host than this process's own: ask by a connection of its own */
+	FD_RECVERR = 1 << 15, /* IP_RECVERR */
 	FD_PROTOCOL_SHIFT = 24,
 };
 

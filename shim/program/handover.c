@@ -2,12 +2,13 @@
 /*
  * Putting another socket under a number.
  *
- * To the kernel: 127.0.0.0/8 is the machine's own unless the host has it (WIRESHIM_LOOPBACK=stack), so a socket that
- * is bound or connected there becomes a kernel socket of the same type, flags and options, under the same number. The
- * options set so far are read back from the host. Nothing else ever moves a socket to the kernel.
+ * To the kernel: 127.0.0.0/8 is the machine's own unless the host has it
+ * (WIRESHIM_LOOPBACK=stack), so a socket that is bound or connected there becomes a kernel socket
+ * of the same type, flags and options, under the same number. The options set so far are read
+ * back from the host. Nothing else ever moves a socket to the kernel.
  *
- * A new anchor: after a non-blocking connect() failed, the old one has ended for good, as POLLERR and POLLHUP showed;
- * the next connect() on the number needs another.
+ * A new anchor: after a non-blocking connect() failed, the old one has ended for good, as POLLERR
+ * and POLLHUP showed; the next connect() on the number needs another.
  *
  * dup3 over a number ends its registrations in epoll sets; those that were seen are made again.
  */
@@ -82,7 +83,8 @@ static void copy_host_options(int fd, int to)
 		struct ctl_call c = {
 			.op = CTL_GETSOCKOPT,
 			.arg = { (uint32_t)o->level, (uint32_t)o->name, (uint32_t)o->size },
-			.reply = now, .room = o->size,
+			.reply = now,
+			.room = o->size,
 		};
 
 		if (SYS(getsockopt, to, o->level, o->name, have, &len) < 0)
@@ -108,7 +110,8 @@ static void copy_file_state(int fd, int to)
 		struct timeval tv = { 0, 0 };
 		socklen_t len = sizeof(tv);
 
-		if (SYS(getsockopt, fd, SOL_SOCKET, limits[i], &tv, &len) == 0 && (tv.tv_sec || tv.tv_usec))
+		if (SYS(getsockopt, fd, SOL_SOCKET, limits[i], &tv, &len) == 0 &&
+		    (tv.tv_sec || tv.tv_usec))
 			SYS(setsockopt, to, SOL_SOCKET, limits[i], &tv, sizeof(tv));
 	}
 }
@@ -178,7 +181,8 @@ int sock_to_kernel(int fd, const char *reason)
 int sock_renew(int fd)
 {
 	uint32_t w = fd_word(fd);
-	long to = SYS(socket, AF_UNIX, (int)((w & FD_STREAM) ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0);
+	long to = SYS(socket, AF_UNIX,
+		      (int)((w & FD_STREAM) ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0);
 	uint64_t old = fd_cookie(fd);
 	int r;
 

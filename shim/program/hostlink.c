@@ -2,14 +2,16 @@
 /*
  * The way to the host.
  *
- * A host listens on two abstract names, "@wireshim/KEY/s" for stream sockets and "@wireshim/KEY/p" for the rest and
- * for control. Attaching a socket connects it, on its own number, to one of them and says who it is; the file never
- * changes, so whatever the program has registered it with stays valid.
+ * A host listens on two abstract names, "@wireshim/KEY/s" for stream sockets and
+ * "@wireshim/KEY/p" for the rest and for control. Attaching a socket connects it, on its own
+ * number, to one of them and says who it is; the file never changes, so whatever the program has
+ * registered it with stays valid.
  *
- * Where the program was started with nothing but LD_PRELOAD and the settings, the first socket that needs a host runs
- * `wireshim attach`, which makes sure that one runs and says its name. The program must not see that child: it is
- * made with no exit signal and waited for with __WCLONE, gets only descriptors 0 to 3, and no LD_PRELOAD. With
- * WIRESHIM_HOST=thread the host is a thread of this process instead.
+ * Where the program was started with nothing but LD_PRELOAD and the settings, the first socket
+ * that needs a host runs `wireshim attach`, which makes sure that one runs and says its name. The
+ * program must not see that child: it is made with no exit signal and waited for with __WCLONE,
+ * gets only descriptors 0 to 3, and no LD_PRELOAD. With WIRESHIM_HOST=thread the host is a thread
+ * of this process instead.
  */
 #include "shim/program/real.h"
 #include "shim/program/hostlink.h"
@@ -33,8 +35,8 @@
 #include <unistd.h>
 
 static struct {
-	bool failed;                    /* starting one did not work; said so already */
-	void (*finish)(void);           /* of a host thread in this process */
+	bool failed;	      /* starting one did not work; said so already */
+	void (*finish)(void); /* of a host thread in this process */
 } link_state;
 
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -128,7 +130,8 @@ static bool own_folder(char *dir, size_t size)
 	slash = strrchr(info.dli_fname, '/');
 	if (!slash)
 		return snprintf(dir, size, ".") == 1;
-	return (size_t)snprintf(dir, size, "%.*s", (int)(slash - info.dli_fname), info.dli_fname) < size;
+	return (size_t)snprintf(dir, size, "%.*s", (int)(slash - info.dli_fname), info.dli_fname) <
+	       size;
 }
 
 static bool find_launcher(char *path, size_t size)
@@ -142,7 +145,8 @@ static bool find_launcher(char *path, size_t size)
 		return false;
 	if ((size_t)snprintf(path, size, "%s/wireshim", dir) < size && access(path, X_OK) == 0)
 		return true;
-	return (size_t)snprintf(path, size, "%s/../../bin/wireshim", dir) < size && access(path, X_OK) == 0;
+	return (size_t)snprintf(path, size, "%s/../../bin/wireshim", dir) < size &&
+	       access(path, X_OK) == 0;
 }
 
 struct launch {
@@ -151,7 +155,10 @@ struct launch {
 	int pipe_end;
 };
 
-/* Runs in the parent's memory, with a descriptor table of its own, all signals blocked: bare calls only. */
+/*
+ * Runs in the parent's memory, with a descriptor table of its own, all signals blocked: bare calls
+ * only.
+ */
 static int run_launcher(void *arg)
 {
 	struct launch *l = arg;
@@ -220,7 +227,8 @@ static int launch(struct launch *l)
 
 	if (SYS(pipe2, ends, O_CLOEXEC) < 0)
 		return -ENETDOWN;
-	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
+		     -1, 0);
 	if (stack == MAP_FAILED) {
 		SYS(close, ends[0]);
 		SYS(close, ends[1]);
@@ -242,7 +250,8 @@ static int launch(struct launch *l)
 
 static int start_process(void)
 {
-	struct launch *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct launch *l =
+		mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t env_size;
 	int r;
 
@@ -250,7 +259,8 @@ static int start_process(void)
 		return -ENOMEM;
 	l->envp = environment_without_preload(&env_size);
 	if (!find_launcher(l->path, sizeof(l->path))) {
-		log_fatal_once("no program 'wireshim' beside libwireshim.so to start a host; set WIRESHIM_BIN");
+		log_fatal_once("no program 'wireshim' beside libwireshim.so to start a host; set "
+			       "WIRESHIM_BIN");
 		r = -ENETDOWN;
 	} else {
 		r = l->envp ? launch(l) : -ENOMEM;
@@ -299,7 +309,8 @@ static int start(void)
 }
 
 /**
- * host_need() - make sure that the name of a host is known, starting one where the settings ask for it
+ * host_need() - make sure that the name of a host is known, starting one where the settings ask
+ * for it
  *
  * Called with signals blocked, and under the control lock unless in a vfork child.
  *
@@ -313,12 +324,14 @@ int host_need(void)
 		return -ENETDOWN;
 	if (config.bare)
 		return start();
-	log_fatal_once("no host: start the program with 'wireshim run', or set WIRESHIM_DEV and WIRESHIM_ADDR");
+	log_fatal_once("no host: start the program with 'wireshim run', or set WIRESHIM_DEV and "
+		       "WIRESHIM_ADDR");
 	return -ENETDOWN;
 }
 
 /**
- * host_again() - nobody listens at the host's name any more: it was idle and has ended; start it again
+ * host_again() - nobody listens at the host's name any more: it was idle and has ended; start it
+ * again
  *
  * Return: 0, or -ENETDOWN where the settings for a start are not there
  */
@@ -342,9 +355,14 @@ void host_finish(void)
 static int say_hello(int fd, uint32_t word)
 {
 	struct anchor_hello hello = {
-		.magic = WIRESHIM_MAGIC, .kind = HELLO_ANCHOR, .token = config.token,
-		.cookie = fd_cookie(fd), .family = AF_INET,
-		.type = (word & FD_STREAM) ? SOCK_STREAM : (word & FD_RAW) ? SOCK_RAW : SOCK_DGRAM,
+		.magic = WIRESHIM_MAGIC,
+		.kind = HELLO_ANCHOR,
+		.token = config.token,
+		.cookie = fd_cookie(fd),
+		.family = AF_INET,
+		.type = (word & FD_STREAM) ? SOCK_STREAM
+			: (word & FD_RAW)  ? SOCK_RAW
+					   : SOCK_DGRAM,
 		.protocol = fd_protocol(word),
 	};
 	struct stat st;
@@ -362,7 +380,8 @@ static int say_hello(int fd, uint32_t word)
  * host_attach() - connect a fresh socket to the host, on its own number
  * @fd: one of ours; nothing happens when it is attached already
  *
- * The host's listener may be gone because it was idle: then it is started again, through the control connection.
+ * The host's listener may be gone because it was idle: then it is started again, through the
+ * control connection.
  *
  * Return: 0 or -errno, -ENETDOWN when there is no host
  */
@@ -376,7 +395,10 @@ int host_attach(int fd)
 
 	if (w & FD_ATTACHED)
 		return 0;
-	/* Dials, or finds out that nobody is there. A host that ends while idle must not do so in between. */
+	/*
+	 * Dials, or finds out that nobody is there. A host that ends while idle must not do so in
+	 * between.
+	 */
 	r = config.host[0] ? 0 : ctl_call(&ping);
 	if (!config.host[0])
 		return r < 0 ? r : -ENETDOWN;

@@ -2,9 +2,9 @@
 /*
  * Start and fork.
  *
- * The constructor resolves libc's names and reads the environment: no thread, no allocation, no connection. Where the
- * environment names no host but sockets were inherited over exec (a session of sshd, whose environment is built
- * anew), the first of them says which host it is.
+ * The constructor resolves libc's names and reads the environment: no thread, no allocation, no
+ * connection. Where the environment names no host but sockets were inherited over exec (a session
+ * of sshd, whose environment is built anew), the first of them says which host it is.
  */
 #include "shim/program/real.h"
 #include "shim/program/init.h"
@@ -85,7 +85,8 @@ static void scan_inherited(void)
 }
 
 /**
- * shim_init() - make the library usable; runs once, by the constructor or by the first call before it
+ * shim_init() - make the library usable; runs once, by the constructor or by the first call
+ * before it
  *
  * Allocates nothing (see real.c).
  */

@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
-/* Set once the program has put a seccomp filter on itself: slow paths then issue no call of their own. */
+/*
+ * Set once the program has put a seccomp filter on itself: slow paths then issue no call of their
+ * own.
+ */
 extern bool shim_sandboxed;
 
 bool shim_is_owner(void);

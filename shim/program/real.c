@@ -2,11 +2,12 @@
 /*
  * libc's originals of the calls that we intercept.
  *
- * They are looked up once, by the constructor or by the first call that arrives before it (constructors of other
- * libraries run earlier than ours). While the look-up itself runs, an allocator that the program brought along may
- * read and close files on this very thread; so the calls it could need stand in the table as bare system calls from
- * the start and are replaced one by one. Nothing is allocated before the constructor: an allocator that starts (jemalloc
- * reads its settings) holds its own lock.
+ * They are looked up once, by the constructor or by the first call that arrives before it
+ * (constructors of other libraries run earlier than ours). While the look-up itself runs, an
+ * allocator that the program brought along may read and close files on this very thread; so the
+ * calls it could need stand in the table as bare system calls from the start and are replaced one
+ * by one. Nothing is allocated before the constructor: an allocator that starts (jemalloc reads
+ * its settings) holds its own lock.
  */
 #include "shim/program/real.h"
 
@@ -117,31 +118,43 @@ static long early_syscall(long nr, ...)
 
 bool libc_ready;
 struct libc_calls libc_table = {
-	.read = early_read,   .__read = early_read,   .write = early_write, .__write = early_write,
-	.readv = early_readv, .writev = early_writev, .close = early_close, .__close = early_close,
-	.fcntl = early_fcntl, .fcntl64 = early_fcntl, .__fcntl = early_fcntl,
-	.ioctl = early_ioctl, .syscall = early_syscall,
+	.read = early_read,
+	.__read = early_read,
+	.write = early_write,
+	.__write = early_write,
+	.readv = early_readv,
+	.writev = early_writev,
+	.close = early_close,
+	.__close = early_close,
+	.fcntl = early_fcntl,
+	.fcntl64 = early_fcntl,
+	.__fcntl = early_fcntl,
+	.ioctl = early_ioctl,
+	.syscall = early_syscall,
 };
 
 /* Older libcs may lack these, and a look-up that fails allocates its error text. */
 static bool may_be_missing(const char *name)
 {
-	return strstr(name, "res_") || strstr(name, "Fork") || strstr(name, "close_range") || strstr(name, "closefrom");
+	return strstr(name, "res_") || strstr(name, "Fork") || strstr(name, "close_range") ||
+	       strstr(name, "closefrom");
 }
 
 /**
  * real_resolve() - look up libc's originals
- * @all: false before the constructor, when nothing may be allocated: the caller may be the allocator itself
+ * @all: false before the constructor, when nothing may be allocated (the caller may be the
+ *       allocator itself)
  *
- * A name that this libc does not have keeps its bare system call, or NULL: nobody can have called it then.
+ * A name that this libc does not have keeps its bare system call, or NULL: nobody can have called
+ * it then.
  */
 void real_resolve(bool all)
 {
 	void *p;
 
-#define SYM(ret, name, params, args)                                          \
-	p = all || !may_be_missing(#name) ? dlsym(RTLD_NEXT, #name) : NULL;   \
-	if (p)                                                                \
+#define SYM(ret, name, params, args)                                        \
+	p = all || !may_be_missing(#name) ? dlsym(RTLD_NEXT, #name) : NULL; \
+	if (p)                                                              \
 		memcpy(&libc_table.name, &p, sizeof(p));
 #include "shim/program/syms.def"
 #undef SYM

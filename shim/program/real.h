@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* libc's originals of the intercepted calls, and the prototypes of ours. Include first in a file that defines one. */
+/*
+ * libc's originals of the intercepted calls, and the prototypes of ours. Include first in a file
+ * that defines one.
+ */
 #ifndef SHIM_PROGRAM_REAL_H
 #define SHIM_PROGRAM_REAL_H
 
-/* The inline variants of <bits/unistd.h> would stand in the way of our definitions of the same names. */
+/*
+ * The inline variants of <bits/unistd.h> would stand in the way of our definitions of the same
+ * names.
+ */
 #undef _FORTIFY_SOURCE
 
 #include <errno.h>
@@ -20,7 +26,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define SYM(ret, name, params, args) __attribute__((visibility("default"))) ret name params;
@@ -28,7 +34,7 @@
 #undef SYM
 
 struct libc_calls {
-#define SYM(ret, name, params, args) ret (*name) params;
+#define SYM(ret, name, params, args) ret(*name) params;
 #include "shim/program/syms.def"
 #undef SYM
 };
@@ -51,18 +57,21 @@ long sys_call(long nr, long a, long b, long c, long d, long e, long f);
 
 /* The bare system call: negative errno, no cancellation point, errno left alone. */
 #define SYS_PICK(_1, _2, _3, _4, _5, _6, _7, name, ...) name
-#define SYS(...) SYS_PICK(__VA_ARGS__, SYS6, SYS5, SYS4, SYS3, SYS2, SYS1, SYS0, )(__VA_ARGS__)
-#define SYS0(nr) sys_call(SYS_##nr, 0, 0, 0, 0, 0, 0)
-#define SYS1(nr, a) sys_call(SYS_##nr, (long)(a), 0, 0, 0, 0, 0)
-#define SYS2(nr, a, b) sys_call(SYS_##nr, (long)(a), (long)(b), 0, 0, 0, 0)
-#define SYS3(nr, a, b, c) sys_call(SYS_##nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define SYS4(nr, a, b, c, d) sys_call(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define SYS(...)					SYS_PICK(__VA_ARGS__, SYS6, SYS5, SYS4, SYS3, SYS2, SYS1, SYS0, )(__VA_ARGS__)
+#define SYS0(nr)					sys_call(SYS_##nr, 0, 0, 0, 0, 0, 0)
+#define SYS1(nr, a)					sys_call(SYS_##nr, (long)(a), 0, 0, 0, 0, 0)
+#define SYS2(nr, a, b)					sys_call(SYS_##nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define SYS3(nr, a, b, c)				sys_call(SYS_##nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define SYS4(nr, a, b, c, d)				sys_call(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define SYS5(nr, a, b, c, d, e) \
 	sys_call(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define SYS6(nr, a, b, c, d, e, f) \
 	sys_call(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-/* The program's edge: the one place where a negative errno becomes -1, and success keeps errno as it was. */
+/*
+ * The program's edge: the one place where a negative errno becomes -1, and success keeps errno as
+ * it was.
+ */
 static inline long edge(int saved_errno, long r)
 {
 	if (r < 0) {

@@ -2,12 +2,14 @@
 /*
  * getaddrinfo() and getnameinfo().
  *
- * libc asks name servers through sockets of its own that no symbol shows, over the kernel's network. Names therefore
- * go to the host, which asks its name server over the stack; each question has a connection of its own, because it
- * may take seconds. What needs no network stays with libc: numeric addresses, the wildcard, names of services. Where
- * the family is left open only AF_INET is asked for, since the stack has no IPv6 yet.
+ * libc asks name servers through sockets of its own that no symbol shows, over the kernel's
+ * network. Names therefore go to the host, which asks its name server over the stack; each
+ * question has a connection of its own, because it may take seconds. What needs no network stays
+ * with libc: numeric addresses, the wildcard, names of services. Where the family is left open
+ * only AF_INET is asked for, since the stack has no IPv6 yet.
  *
- * What is returned is freed by libc's freeaddrinfo(): one block a node, its address behind it, as libc lays it out.
+ * What is returned is freed by libc's freeaddrinfo(): one block a node, its address behind it, as
+ * libc lays it out.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
@@ -20,7 +22,8 @@
 
 static size_t addr_size(const struct sockaddr_in6 *addr)
 {
-	return addr->sin6_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	return addr->sin6_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					     : sizeof(struct sockaddr_in);
 }
 
 /* RFC 6761 6.3: localhost and what is below it is the loopback address, whoever asks. */
@@ -74,8 +77,13 @@ int resolve_name(const char *node, int family, int flags, struct resolved *out)
 		struct sockaddr_in6 addr[RESOLVED_MAX];
 	} a;
 	struct ctl_call c = {
-		.op = CTL_RESOLVE, .via = -1, .slow = true, .data = &q, .len = sizeof(q),
-		.reply = &a, .room = sizeof(a),
+		.op = CTL_RESOLVE,
+		.via = -1,
+		.slow = true,
+		.data = &q,
+		.len = sizeof(q),
+		.reply = &a,
+		.room = sizeof(a),
 	};
 	size_t len = strlen(node), have;
 	int r;
@@ -109,8 +117,13 @@ int resolve_addr(const struct sockaddr *sa, socklen_t len, char *name, size_t ro
 {
 	char answer[512];
 	struct ctl_call c = {
-		.op = CTL_RESOLVE_ADDR, .via = -1, .slow = true, .data = sa, .len = len,
-		.reply = answer, .room = sizeof(answer) - 1,
+		.op = CTL_RESOLVE_ADDR,
+		.via = -1,
+		.slow = true,
+		.data = sa,
+		.len = len,
+		.reply = answer,
+		.room = sizeof(answer) - 1,
 	};
 	int r = ctl_call(&c);
 
@@ -128,7 +141,8 @@ int resolve_addr(const struct sockaddr *sa, socklen_t len, char *name, size_t ro
 }
 
 /* One node as libc lays it out; @like gives type, protocol and port. */
-static struct addrinfo *make_node(const struct sockaddr_in6 *addr, const struct addrinfo *like, int flags)
+static struct addrinfo *make_node(const struct sockaddr_in6 *addr, const struct addrinfo *like,
+				  int flags)
 {
 	size_t size = addr_size(addr);
 	struct addrinfo *ai = calloc(1, sizeof(*ai) + size);
@@ -145,12 +159,14 @@ static struct addrinfo *make_node(const struct sockaddr_in6 *addr, const struct 
 	ai->ai_addr = (struct sockaddr *)(ai + 1);
 	memcpy(ai->ai_addr, addr, size);
 	/* The port is at the same place in both families. */
-	memcpy((char *)ai->ai_addr + offsetof(struct sockaddr_in, sin_port), &port.sin_port, sizeof(port.sin_port));
+	memcpy((char *)ai->ai_addr + offsetof(struct sockaddr_in, sin_port), &port.sin_port,
+	       sizeof(port.sin_port));
 	return ai;
 }
 
 /* Every address with every (type, protocol, port) of @services, in the host's order. */
-static int make_list(const struct resolved *found, const struct addrinfo *services, int flags, struct addrinfo **res)
+static int make_list(const struct resolved *found, const struct addrinfo *services, int flags,
+		     struct addrinfo **res)
 {
 	struct addrinfo *first = NULL, **end = &first;
 
@@ -175,10 +191,13 @@ no_memory:
 	return EAI_MEMORY;
 }
 
-static int lookup(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res)
+static int lookup(const char *node, const char *service, const struct addrinfo *hints,
+		  struct addrinfo **res)
 {
 	struct addrinfo *services, ask = {
-		.ai_family = AF_INET, .ai_socktype = hints->ai_socktype, .ai_protocol = hints->ai_protocol,
+		.ai_family = AF_INET,
+		.ai_socktype = hints->ai_socktype,
+		.ai_protocol = hints->ai_protocol,
 		.ai_flags = AI_PASSIVE | (hints->ai_flags & AI_NUMERICSERV),
 	};
 	struct resolved found;
@@ -195,7 +214,8 @@ static int lookup(const char *node, const char *service, const struct addrinfo *
 }
 
 /* Numeric addresses and no node at all. EAI_NONAME also for a node that is a name. */
-static int without_network(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res)
+static int without_network(const char *node, const char *service, const struct addrinfo *hints,
+			   struct addrinfo **res)
 {
 	struct addrinfo numeric = *hints;
 	int r;
@@ -213,7 +233,8 @@ static int without_network(const char *node, const char *service, const struct a
 /**
  * getaddrinfo() - names by the host, the rest by libc
  */
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res)
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **res)
 {
 	/* RFC 3493 6.1 and glibc: no hints means these flags. */
 	static const struct addrinfo none = { .ai_flags = AI_V4MAPPED | AI_ADDRCONFIG };
@@ -231,21 +252,24 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 /**
  * getnameinfo() - host names by the host, numbers and services by libc
  */
-int getnameinfo(const struct sockaddr *sa, socklen_t salen, char *host, socklen_t hostlen, char *serv,
-		socklen_t servlen, int flags)
+int getnameinfo(const struct sockaddr *sa, socklen_t salen, char *host, socklen_t hostlen,
+		char *serv, socklen_t servlen, int flags)
 {
 	int r;
 
-	if (!sa || salen < sizeof(sa->sa_family) || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6) ||
-	    !host || !hostlen || (flags & NI_NUMERICHOST))
+	if (!sa || salen < sizeof(sa->sa_family) ||
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6) || !host || !hostlen ||
+	    (flags & NI_NUMERICHOST))
 		return libc()->getnameinfo(sa, salen, host, hostlen, serv, servlen, flags);
-	if (salen < (sa->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)))
+	if (salen <
+	    (sa->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)))
 		return EAI_FAMILY;
 	r = resolve_addr(sa, salen, host, hostlen);
 	if (r == EAI_OVERFLOW || (r && (flags & NI_NAMEREQD)))
 		return r;
 	if (r)
-		return libc()->getnameinfo(sa, salen, host, hostlen, serv, servlen, flags | NI_NUMERICHOST);
+		return libc()->getnameinfo(sa, salen, host, hostlen, serv, servlen,
+					   flags | NI_NUMERICHOST);
 	if (!serv || !servlen)
 		return 0;
 	return libc()->getnameinfo(sa, salen, NULL, 0, serv, servlen, flags);

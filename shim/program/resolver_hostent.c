@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gethostbyname() and gethostbyaddr() with their variants, over the same two questions as getaddrinfo().
+ * gethostbyname() and gethostbyaddr() with their variants, over the same two questions as
+ * getaddrinfo().
  *
- * A struct hostent is packed into the caller's buffer, or into one static buffer where the interface has it that way
- * (one per process, as libc's: these functions are not for threads).
+ * A struct hostent is packed into the caller's buffer, or into one static buffer where the
+ * interface has it that way (one per process, as libc's: these functions are not for threads).
  */
 #include "shim/program/real.h"
 #include "shim/program/resolver.h"
@@ -38,7 +39,8 @@ static const void *raw_addr(const struct sockaddr_in6 *addr)
 }
 
 /* ERANGE when the buffer is too small: the caller comes again with a larger one. */
-static int fill(struct hostent *ret, const char *name, int family, const struct resolved *found, struct packer *p)
+static int fill(struct hostent *ret, const char *name, int family, const struct resolved *found,
+		struct packer *p)
 {
 	size_t size = family == AF_INET6 ? 16 : 4;
 	char **addrs = pack(p, ((size_t)found->count + 1) * sizeof(*addrs));
@@ -66,15 +68,11 @@ static int fill(struct hostent *ret, const char *name, int family, const struct 
 static int herrno_of(int gai)
 {
 	switch (gai) {
-	case EAI_NONAME:
-		return HOST_NOT_FOUND;
+	case EAI_NONAME: return HOST_NOT_FOUND;
 	case EAI_NODATA:
-	case EAI_ADDRFAMILY:
-		return NO_DATA;
-	case EAI_AGAIN:
-		return TRY_AGAIN;
-	default:
-		return NO_RECOVERY;
+	case EAI_ADDRFAMILY: return NO_DATA;
+	case EAI_AGAIN: return TRY_AGAIN;
+	default: return NO_RECOVERY;
 	}
 }
 
@@ -132,8 +130,8 @@ int gethostbyname2_r(const char *name, int family, struct hostent *ret, char *bu
 /**
  * gethostbyname_r() - addresses of a name, AF_INET
  */
-int gethostbyname_r(const char *name, struct hostent *ret, char *buf, size_t buflen, struct hostent **result,
-		    int *herr)
+int gethostbyname_r(const char *name, struct hostent *ret, char *buf, size_t buflen,
+		    struct hostent **result, int *herr)
 {
 	return gethostbyname2_r(name, AF_INET, ret, buf, buflen, result, herr);
 }
@@ -149,7 +147,8 @@ static struct {
 struct hostent *gethostbyname2(const char *name, int family)
 {
 	struct hostent *result;
-	int herr, r = gethostbyname2_r(name, family, &fixed.ent, fixed.buf, sizeof(fixed.buf), &result, &herr);
+	int herr, r = gethostbyname2_r(name, family, &fixed.ent, fixed.buf, sizeof(fixed.buf),
+				       &result, &herr);
 
 	if (r && herr == NETDB_INTERNAL)
 		errno = r;
@@ -186,8 +185,8 @@ static bool make_sockaddr(const void *addr, socklen_t len, int family, struct re
 /**
  * gethostbyaddr_r() - the name of an address
  */
-int gethostbyaddr_r(const void *addr, socklen_t len, int family, struct hostent *ret, char *buf, size_t buflen,
-		    struct hostent **result, int *herr)
+int gethostbyaddr_r(const void *addr, socklen_t len, int family, struct hostent *ret, char *buf,
+		    size_t buflen, struct hostent **result, int *herr)
 {
 	struct packer p = { buf, buflen };
 	struct resolved found;
@@ -199,7 +198,8 @@ int gethostbyaddr_r(const void *addr, socklen_t len, int family, struct hostent 
 		return EAFNOSUPPORT;
 	}
 	r = resolve_addr((const struct sockaddr *)&found.addr[0],
-			 family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6),
+			 family == AF_INET ? sizeof(struct sockaddr_in)
+					   : sizeof(struct sockaddr_in6),
 			 found.canonname, sizeof(found.canonname));
 	if (r) {
 		*herr = herrno_of(r);
@@ -218,7 +218,8 @@ int gethostbyaddr_r(const void *addr, socklen_t len, int family, struct hostent 
 struct hostent *gethostbyaddr(const void *addr, socklen_t len, int family)
 {
 	struct hostent *result;
-	int herr, r = gethostbyaddr_r(addr, len, family, &fixed.ent, fixed.buf, sizeof(fixed.buf), &result, &herr);
+	int herr, r = gethostbyaddr_r(addr, len, family, &fixed.ent, fixed.buf, sizeof(fixed.buf),
+				      &result, &herr);
 
 	if (r && herr == NETDB_INTERNAL)
 		errno = r;

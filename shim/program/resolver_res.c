@@ -2,8 +2,9 @@
 /*
  * The res_* family: whole DNS messages, asked and answered by the host's name server.
  *
- * libc exports each function by two names, and each with and without a resolver state; the state's name servers are
- * the kernel's network's and are not used. Search lists are not applied: a name is asked for as it stands.
+ * libc exports each function by two names, and each with and without a resolver state; the
+ * state's name servers are the kernel's network's and are not used. Search lists are not applied:
+ * a name is asked for as it stands.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
@@ -28,16 +29,22 @@ static int judge(const unsigned char *answer, size_t len)
 		return NETDB_SUCCESS;
 	if (!rcode)
 		return NO_DATA;
-	return rcode == DNS_NXDOMAIN ? HOST_NOT_FOUND : rcode == DNS_SERVFAIL ? TRY_AGAIN : NO_RECOVERY;
+	return rcode == DNS_NXDOMAIN   ? HOST_NOT_FOUND
+	       : rcode == DNS_SERVFAIL ? TRY_AGAIN
+				       : NO_RECOVERY;
 }
 
 static int query(const char *name, int class, int type, unsigned char *answer, int room)
 {
 	struct ctl_call c = {
-		.op = CTL_RES_QUERY, .via = -1, .slow = true,
-		.arg = { (uint32_t)class, (uint32_t)type },
-		.data = name, .len = strlen(name) + 1,
-		.reply = answer, .room = room > 0 ? (size_t)room : 0,
+		.op = CTL_RES_QUERY,
+		.via = -1,
+		.slow = true,
+		.arg = { (uint32_t) class, (uint32_t)type },
+		.data = name,
+		.len = strlen(name) + 1,
+		.reply = answer,
+		.room = room > 0 ? (size_t)room : 0,
 	};
 	int r = ctl_call(&c);
 
@@ -50,7 +57,8 @@ static int query(const char *name, int class, int type, unsigned char *answer, i
 	return h_errno == NETDB_SUCCESS ? (int)c.got : -1;
 }
 
-static int query_below(const char *name, const char *domain, int class, int type, unsigned char *answer, int room)
+static int query_below(const char *name, const char *domain, int class, int type,
+		       unsigned char *answer, int room)
 {
 	char full[512];
 
@@ -66,9 +74,13 @@ static int query_below(const char *name, const char *domain, int class, int type
 static int ask(const unsigned char *msg, int len, unsigned char *answer, int room)
 {
 	struct ctl_call c = {
-		.op = CTL_RES_SEND, .via = -1, .slow = true,
-		.data = msg, .len = len > 0 ? (size_t)len : 0,
-		.reply = answer, .room = room > 0 ? (size_t)room : 0,
+		.op = CTL_RES_SEND,
+		.via = -1,
+		.slow = true,
+		.data = msg,
+		.len = len > 0 ? (size_t)len : 0,
+		.reply = answer,
+		.room = room > 0 ? (size_t)room : 0,
 	};
 	int r;
 
@@ -84,39 +96,40 @@ static int ask(const unsigned char *msg, int len, unsigned char *answer, int roo
 	return (int)c.got;
 }
 
-#define QUERY(name)                                                                           \
-	int name(const char *n, int class, int type, unsigned char *answer, int room)         \
-	{                                                                                     \
-		return query(n, class, type, answer, room);                                   \
+#define QUERY(name)                                                                   \
+	int name(const char *n, int class, int type, unsigned char *answer, int room) \
+	{                                                                             \
+		return query(n, class, type, answer, room);                           \
 	}
-#define NQUERY(name)                                                                          \
+#define NQUERY(name)                                                                               \
 	int name(void *state, const char *n, int class, int type, unsigned char *answer, int room) \
-	{                                                                                     \
-		(void)state;                                                                  \
-		return query(n, class, type, answer, room);                                   \
+	{                                                                                          \
+		(void)state;                                                                       \
+		return query(n, class, type, answer, room);                                        \
 	}
-#define QUERYDOMAIN(name)                                                                     \
-	int name(const char *n, const char *domain, int class, int type, unsigned char *answer, int room) \
-	{                                                                                     \
-		return query_below(n, domain, class, type, answer, room);                     \
+#define QUERYDOMAIN(name)                                                                       \
+	int name(const char *n, const char *domain, int class, int type, unsigned char *answer, \
+		 int room)                                                                      \
+	{                                                                                       \
+		return query_below(n, domain, class, type, answer, room);                       \
 	}
-#define NQUERYDOMAIN(name)                                                                    \
-	int name(void *state, const char *n, const char *domain, int class, int type, unsigned char *answer, \
-		 int room)                                                                    \
-	{                                                                                     \
-		(void)state;                                                                  \
-		return query_below(n, domain, class, type, answer, room);                     \
+#define NQUERYDOMAIN(name)                                                            \
+	int name(void *state, const char *n, const char *domain, int class, int type, \
+		 unsigned char *answer, int room)                                     \
+	{                                                                             \
+		(void)state;                                                          \
+		return query_below(n, domain, class, type, answer, room);             \
 	}
-#define SEND(name)                                                                            \
-	int name(const unsigned char *msg, int len, unsigned char *answer, int room)          \
-	{                                                                                     \
-		return ask(msg, len, answer, room);                                           \
+#define SEND(name)                                                                   \
+	int name(const unsigned char *msg, int len, unsigned char *answer, int room) \
+	{                                                                            \
+		return ask(msg, len, answer, room);                                  \
 	}
-#define NSEND(name)                                                                           \
+#define NSEND(name)                                                                               \
 	int name(void *state, const unsigned char *msg, int len, unsigned char *answer, int room) \
-	{                                                                                     \
-		(void)state;                                                                  \
-		return ask(msg, len, answer, room);                                           \
+	{                                                                                         \
+		(void)state;                                                                      \
+		return ask(msg, len, answer, room);                                               \
 	}
 
 QUERY(res_query)

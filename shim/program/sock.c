@@ -2,10 +2,11 @@
 /*
  * Control requests on a socket, and the gate.
  *
- * The gate keeps an anchor from polling writable while its connection is being made (shim/protocol.h). The kernel
- * calls an AF_UNIX socket writable while four times what is queued fits its send buffer, so the smallest buffer and
- * one send of GATE_BYTES close it, and the host opens it by reading them. The buffer's size is put back by the first
- * wrapper that finds the socket writable again.
+ * The gate keeps an anchor from polling writable while its connection is being made
+ * (shim/protocol.h). The kernel calls an AF_UNIX socket writable while four times what is queued
+ * fits its send buffer, so the smallest buffer and one send of GATE_BYTES close it, and the host
+ * opens it by reading them. The buffer's size is put back by the first wrapper that finds the
+ * socket writable again.
  */
 #include "shim/program/real.h"
 #include "shim/program/sock.h"
@@ -18,7 +19,8 @@
 #include <sys/time.h>
 
 /**
- * sock_control() - a control request on a socket of ours, attaching it first where that has not happened
+ * sock_control() - a control request on a socket of ours, attaching it first where that has not
+ * happened
  * @fd: the socket
  * @c:  the request; cookie and via are filled in here
  *
@@ -82,7 +84,8 @@ bool sock_peer_known(int fd)
 		return false;
 	if (w & FD_STREAM) {
 		sock_look(fd, &state);
-		known = state == CTL_S_CONNECTING || state == CTL_S_CONNECTED || state == CTL_S_DEAD;
+		known = state == CTL_S_CONNECTING || state == CTL_S_CONNECTED ||
+			state == CTL_S_DEAD;
 	} else {
 		known = sock_control(fd, &c) >= 0;
 	}

@@ -2,9 +2,10 @@
 /*
  * Waiting for an anchor to become writable the way connect() waits.
  *
- * Linux restarts a connect() without time limit after a handler with SA_RESTART, and poll() never restarts; after
- * poll() has returned EINTR nobody can tell which handler ran. So all signals are blocked while we wait, a signalfd
- * wakes us, and what is pending is looked at before it is let through: then we know whether to go on.
+ * Linux restarts a connect() without time limit after a handler with SA_RESTART, and poll() never
+ * restarts; after poll() has returned EINTR nobody can tell which handler ran. So all signals are
+ * blocked while we wait, a signalfd wakes us, and what is pending is looked at before it is let
+ * through: then we know whether to go on.
  */
 #include "shim/program/real.h"
 #include "shim/program/control.h"
@@ -26,7 +27,10 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-/* Without a handler a signal ends or stops the process, or does nothing: none of that interrupts a call. */
+/*
+ * Without a handler a signal ends or stops the process, or does nothing: none of that interrupts a
+ * call.
+ */
 static bool has_handler(int sig, unsigned long *flags)
 {
 	struct kernel_sigaction sa = { 0 };
@@ -57,7 +61,8 @@ static long poll_with_signals(int fd, uint64_t wanted, const struct timespec *le
 	long sfd = SYS(signalfd4, -1, &wanted, sizeof(wanted), SFD_CLOEXEC | SFD_NONBLOCK);
 	struct pollfd p[2] = {
 		{ .fd = fd, .events = POLLOUT },
-		{ .fd = (int)sfd, .events = POLLIN }, /* without a descriptor to spare: a negative one is skipped */
+		{ .fd = (int)sfd,
+		  .events = POLLIN }, /* without a descriptor to spare: a negative one is skipped */
 	};
 	long r = SYS(ppoll, p, 2, left, NULL, 8);
 

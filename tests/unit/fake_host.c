@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fake host: a poll loop over the two listeners and what was accepted there. Bytes that come in on a stream
- * anchor are echoed, datagrams come back with their destination as their source. A listening socket gets one
- * connection at once, and another for each CTL_REQUEUE.
+ * The fake host: a poll loop over the two listeners and what was accepted there. Bytes that come
+ * in on a stream anchor are echoed, datagrams come back with their destination as their source. A
+ * listening socket gets one connection at once, and another for each CTL_REQUEUE.
  */
 #include "tests/unit/fake_host.h"
 
@@ -51,7 +51,9 @@ static int listen_at(const char *name, int type)
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	memcpy(un.sun_path + 1, name, strlen(name));
-	if (fd < 0 || bind(fd, (void *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) ||
+	if (fd < 0 ||
+	    bind(fd, (void *)&un,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) ||
 	    listen(fd, 64))
 		abort();
 	return fd;
@@ -63,7 +65,8 @@ static int dial(const char *name, int type)
 	int fd = socket(AF_UNIX, type, 0);
 
 	memcpy(un.sun_path + 1, name, strlen(name));
-	if (connect(fd, (void *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))))
+	if (connect(fd, (void *)&un,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))))
 		abort();
 	return fd;
 }
@@ -144,7 +147,9 @@ static void make_connection(struct fake_host *h, const struct end *listener)
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { { 0 } };
 	struct iovec iov = { &rec, sizeof(rec) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	int fd = dial(h->name[0], SOCK_STREAM), to = listener->fd;
 	socklen_t len = sizeof(rec.cookie);
@@ -195,7 +200,8 @@ static int do_connect(struct end *e, const struct ctl_msg *m, const struct socka
 	return -EINPROGRESS;
 }
 
-static void reply(struct end *c, const struct ctl_msg *m, int result, uint32_t arg0, const void *data, size_t len)
+static void reply(struct end *c, const struct ctl_msg *m, int result, uint32_t arg0,
+		  const void *data, size_t len)
 {
 	struct ctl_msg r = *m;
 	struct iovec iov[2] = { { &r, sizeof(r) }, { (void *)(uintptr_t)data, len } };
@@ -226,25 +232,20 @@ static void resolve(struct end *c, const struct ctl_msg *m, const struct ctl_res
 	reply(c, m, 0, 0, &a, sizeof(a));
 }
 
-static int socket_request(struct fake_host *h, struct end *e, const struct ctl_msg *m, const void *data,
-			  uint32_t *arg0, const void **out, size_t *out_len)
+static int socket_request(struct fake_host *h, struct end *e, const struct ctl_msg *m,
+			  const void *data, uint32_t *arg0, const void **out, size_t *out_len)
 {
 	static int value;
 	int err;
 
 	switch (m->op) {
-	case CTL_BIND:
-		memcpy(&e->local, data, sizeof(e->local));
-		return 0;
-	case CTL_CONNECT:
-		return do_connect(e, m, data);
+	case CTL_BIND: memcpy(&e->local, data, sizeof(e->local)); return 0;
+	case CTL_CONNECT: return do_connect(e, m, data);
 	case CTL_LISTEN:
 		e->listening = true;
 		make_connection(h, e);
 		return 0;
-	case CTL_REQUEUE:
-		make_connection(h, e);
-		return 0;
+	case CTL_REQUEUE: make_connection(h, e); return 0;
 	case CTL_GETNAME:
 		*out = m->arg[0] ? &e->peer : &e->local;
 		*out_len = sizeof(e->peer);
@@ -255,9 +256,10 @@ static int socket_request(struct fake_host *h, struct end *e, const struct ctl_m
 		memcpy(&e->options[m->arg[1]], data, sizeof(int));
 		return 0;
 	case CTL_GETSOCKOPT:
-		value = m->arg[1] == SO_ACCEPTCONN ? e->listening :
-			m->arg[1] == SO_TYPE	   ? e->type :
-			m->arg[1] < 64		   ? e->options[m->arg[1]] : 0;
+		value = m->arg[1] == SO_ACCEPTCONN ? e->listening
+			: m->arg[1] == SO_TYPE	   ? e->type
+			: m->arg[1] < 64	   ? e->options[m->arg[1]]
+						   : 0;
 		*out = &value;
 		*out_len = sizeof(value);
 		return 0;
@@ -265,17 +267,18 @@ static int socket_request(struct fake_host *h, struct end *e, const struct ctl_m
 		err = e->err;
 		if (m->arg[0] != 1)
 			e->err = 0;
-		*arg0 = e->listening ? CTL_S_LISTENING :
-			e->connected ? CTL_S_CONNECTED :
-			e->gate	     ? CTL_S_CONNECTING : CTL_S_OPEN;
+		*arg0 = e->listening   ? CTL_S_LISTENING
+			: e->connected ? CTL_S_CONNECTED
+			: e->gate      ? CTL_S_CONNECTING
+				       : CTL_S_OPEN;
 		return -err;
 	case CTL_SENDCHECK:
-		return ntohs(((const struct sockaddr_in *)data)->sin_port) == FAKE_UNREACHABLE ? -ENETUNREACH : 0;
+		return ntohs(((const struct sockaddr_in *)data)->sin_port) == FAKE_UNREACHABLE
+			       ? -ENETUNREACH
+			       : 0;
 	case CTL_SHUTDOWN:
-	case CTL_LINGER:
-		return 0;
-	default:
-		return -EOPNOTSUPP;
+	case CTL_LINGER: return 0;
+	default: return -EOPNOTSUPP;
 	}
 }
 
@@ -322,7 +325,10 @@ static bool serve(struct fake_host *h, int i)
 	return true;
 }
 
-/* The whole gate is there: what becomes of the connect? Returns false when the end is to be closed. */
+/*
+ * The whole gate is there: what becomes of the connect? Returns false when the end is to be
+ * closed.
+ */
 static bool gate_complete(struct end *e)
 {
 	char gate[GATE_BYTES];
@@ -407,16 +413,11 @@ static bool input(struct fake_host *h, int i)
 	if (poll(&now, 1, 0) != 1)
 		return true;
 	switch (e->kind) {
-	case END_GONE:
-		return true;
-	case END_NEW:
-		return greet(e);
-	case END_CONTROL:
-		return serve(h, i);
-	case END_STREAM:
-		return e->listening || stream_input(e);
-	default:
-		return dgram_input(e);
+	case END_GONE: return true;
+	case END_NEW: return greet(e);
+	case END_CONTROL: return serve(h, i);
+	case END_STREAM: return e->listening || stream_input(e);
+	default: return dgram_input(e);
 	}
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shim against a fake host: each test runs one of the programs below under libwireshim.so, in a process of its
- * own, and wants it to exit with 0. What a program expects is what Linux gives for a TCP or UDP socket.
+ * The shim against a fake host: each test runs one of the programs below under libwireshim.so, in
+ * a process of its own, and wants it to exit with 0. What a program expects is what Linux gives
+ * for a TCP or UDP socket.
  *
- * The library is the one that was built along (WIRESHIM_BUILD, else build/); without it the tests are skipped.
+ * The library is the one that was built along (WIRESHIM_BUILD, else build/); without it the tests
+ * are skipped.
  */
 #include "tests/unit/check.h"
 #include "tests/unit/fake_host.h"
@@ -27,20 +29,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- inside the program ------------------------------------------------------------------------------------------- */
+/*
+ * --- inside the program
+ * -------------------------------------------------------------------------------------------
+ */
 
-#define WANT(cond)                                                                                   \
-	do {                                                                                         \
-		if (!(cond)) {                                                                       \
-			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
-			exit(1);                                                                     \
-		}                                                                                    \
+#define WANT(cond)                                                                           \
+	do {                                                                                 \
+		if (!(cond)) {                                                               \
+			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, \
+				errno);                                                      \
+			exit(1);                                                             \
+		}                                                                            \
 	} while (0)
-#define WANT_ERRNO(call, err)                                                                        \
-	do {                                                                                         \
-		errno = 0;                                                                           \
-		WANT((call) == -1);                                                                  \
-		WANT(errno == (err));                                                                \
+#define WANT_ERRNO(call, err)         \
+	do {                          \
+		errno = 0;            \
+		WANT((call) == -1);   \
+		WANT(errno == (err)); \
 	} while (0)
 
 static struct sockaddr_in at(const char *ip, int port)
@@ -95,7 +101,8 @@ static void fresh_stream(void)
 	WANT_ERRNO(write(fd, &c, 1), EPIPE);
 	WANT_ERRNO(getpeername(fd, (void *)&a, &alen), ENOTCONN);
 	WANT_ERRNO(shutdown(fd, SHUT_WR), ENOTCONN);
-	WANT(getsockname(fd, (void *)&a, &alen) == 0 && alen == sizeof(a) && a.sin_family == AF_INET && !a.sin_port);
+	WANT(getsockname(fd, (void *)&a, &alen) == 0 && alen == sizeof(a) &&
+	     a.sin_family == AF_INET && !a.sin_port);
 	WANT(getsockopt(fd, SOL_SOCKET, SO_TYPE, &v, &len) == 0 && v == SOCK_STREAM);
 	WANT(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &v, &len) == 0 && v == AF_INET);
 	WANT(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &v, &len) == 0 && v == IPPROTO_TCP);
@@ -166,7 +173,10 @@ static void on_signal(int sig)
 		abort();
 }
 
-/* Linux restarts connect() after a handler with SA_RESTART, gives EINTR without, and never restarts with a limit. */
+/*
+ * Linux restarts connect() after a handler with SA_RESTART, gives EINTR without, and never
+ * restarts with a limit.
+ */
 static void interrupted_connect(void)
 {
 	struct sockaddr_in to = at("10.0.0.2", FAKE_FILTERED);
@@ -243,19 +253,17 @@ static void nonblocking_refused(void)
 		WANT((wait_for(fd, POLLOUT) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP));
 		switch (way) {
 		case 0:
-			WANT(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == ECONNREFUSED);
+			WANT(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 &&
+			     err == ECONNREFUSED);
 			WANT(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0);
 			WANT(recv(fd, &c, 1, 0) == 0);
 			break;
-		case 1:
-			WANT_ERRNO(recv(fd, &c, 1, 0), ECONNREFUSED);
-			break;
+		case 1: WANT_ERRNO(recv(fd, &c, 1, 0), ECONNREFUSED); break;
 		case 2:
 			WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), ECONNREFUSED);
 			WANT_ERRNO(connect(fd, (void *)&to, sizeof(to)), EINPROGRESS);
 			break;
-		default:
-			WANT_ERRNO(write(fd, "x", 1), ECONNREFUSED);
+		default: WANT_ERRNO(write(fd, "x", 1), ECONNREFUSED);
 		}
 	}
 	/* A second connect on the same number, registered with epoll all along. */
@@ -301,7 +309,8 @@ static void server(void)
 	WANT(ready(fd, 0) == POLLIN);
 	WANT_ERRNO(recv(fd, buf, 1, 0), ENOTCONN);
 	WANT_ERRNO(send(fd, buf, 1, 0), EPIPE);
-	WANT(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &(socklen_t){ sizeof(yes) }) == 0 && yes == 1);
+	WANT(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &(socklen_t){ sizeof(yes) }) == 0 &&
+	     yes == 1);
 	c = accept4(fd, (void *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	WANT(c == fd + 1 && len == sizeof(peer) && peer.sin_port == htons(4242));
 	WANT(fcntl(c, F_GETFD) == FD_CLOEXEC && (fcntl(c, F_GETFL) & O_NONBLOCK));
@@ -321,7 +330,9 @@ static void datagrams(void)
 	socklen_t len = sizeof(from);
 	char buf[70000] = "";
 	struct iovec iov[2] = { { (char[]){ "ab" }, 2 }, { (char[]){ "cde" }, 3 } };
-	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov, .msg_iovlen = 2 };
+	struct msghdr m = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov, .msg_iovlen = 2
+	};
 
 	WANT_ERRNO(send(fd, "x", 1, 0), EDESTADDRREQ);
 	WANT_ERRNO(recv(fd, buf, 1, MSG_DONTWAIT), EAGAIN);
@@ -329,7 +340,8 @@ static void datagrams(void)
 	WANT(wait_for(fd, POLLIN) & POLLIN);
 	WANT(recv(fd, buf, 2, MSG_PEEK | MSG_TRUNC) == 5);
 	WANT(ioctl(fd, FIONREAD, &n) == 0 && n == 5);
-	WANT(recvfrom(fd, buf, 3, 0, (void *)&from, &len) == 3 && len == sizeof(from) && from.sin_port == htons(99));
+	WANT(recvfrom(fd, buf, 3, 0, (void *)&from, &len) == 3 && len == sizeof(from) &&
+	     from.sin_port == htons(99));
 	WANT(ioctl(fd, FIONREAD, &n) == 0 && n == 0);
 	WANT(sendto(fd, "", 0, 0, (void *)&to, sizeof(to)) == 0);
 	WANT(recv(fd, buf, 8, 0) == 0);
@@ -337,7 +349,8 @@ static void datagrams(void)
 	m.msg_namelen = 2;
 	iov[0].iov_base = buf;
 	iov[1].iov_base = buf + 2;
-	WANT(recvmsg(fd, &m, 0) == 5 && !memcmp(buf, "abcde", 5) && m.msg_namelen == sizeof(to) && !m.msg_flags);
+	WANT(recvmsg(fd, &m, 0) == 5 && !memcmp(buf, "abcde", 5) && m.msg_namelen == sizeof(to) &&
+	     !m.msg_flags);
 	WANT_ERRNO(sendto(fd, buf, 65508, 0, (void *)&to, sizeof(to)), EMSGSIZE);
 	WANT(sendto(fd, buf, 65507, 0, (void *)&to, sizeof(to)) == 65507);
 	WANT(read(fd, buf, sizeof(buf)) == 65507);
@@ -379,7 +392,8 @@ static void many_datagrams(void)
 static void loopback_is_the_kernels(void)
 {
 	struct sockaddr_in lo = at("127.0.0.1", 0);
-	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, v = 0;
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    one = 1, v = 0;
 	int epfd = epoll_create1(0);
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = 5 }, got;
 	socklen_t len = sizeof(lo), vlen = sizeof(v);
@@ -406,7 +420,10 @@ static void descriptors_move(void)
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { { 0 } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
 	struct sockaddr_in a;
 	socklen_t len = sizeof(a);
 	char c;
@@ -443,9 +460,11 @@ static void inherited_over_exec(void)
 	snprintf(b, sizeof(b), "%d", dg);
 	if (vfork() == 0) {
 		char preload[512], program[] = "SHIM_PROGRAM=after_exec";
+		char sanitizer[] = "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0";
 
 		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", getenv("LD_PRELOAD"));
-		execle("/proc/self/exe", "self", a, b, NULL, (char *[]){ preload, program, NULL });
+		execle("/proc/self/exe", "self", a, b, NULL,
+		       (char *[]){ preload, program, sanitizer, NULL });
 		_exit(9);
 	}
 	WANT(wait(&status) > 0 && status == 0);
@@ -477,7 +496,8 @@ static void closed_behind_the_back(void)
 	FILE *f = fdopen(fd, "r+");
 	char line[16] = "";
 
-	WANT(f && fprintf(f, "line\n") > 0 && fflush(f) == 0 && fgets(line, sizeof(line), f) && !strcmp(line, "line\n"));
+	WANT(f && fprintf(f, "line\n") > 0 && fflush(f) == 0 && fgets(line, sizeof(line), f) &&
+	     !strcmp(line, "line\n"));
 	WANT(fclose(f) == 0);
 	again = open("/dev/null", O_RDWR);
 	WANT(again == fd);
@@ -497,7 +517,8 @@ static void names(void)
 	struct hostent *h;
 
 	WANT(getaddrinfo("www.test", "80", &hints, &res) == 0);
-	WANT(res->ai_family == AF_INET && res->ai_socktype == SOCK_STREAM && res->ai_protocol == IPPROTO_TCP);
+	WANT(res->ai_family == AF_INET && res->ai_socktype == SOCK_STREAM &&
+	     res->ai_protocol == IPPROTO_TCP);
 	WANT(!strcmp(res->ai_canonname, "canon.test"));
 	WANT(((struct sockaddr_in *)(void *)res->ai_addr)->sin_port == htons(80));
 	WANT(res->ai_next && !res->ai_next->ai_next);
@@ -506,10 +527,12 @@ static void names(void)
 	WANT(getaddrinfo("10.1.2.3", "http", NULL, &res) == 0 && res->ai_family == AF_INET);
 	freeaddrinfo(res);
 	WANT(getaddrinfo("localhost", "80", &hints, &res) == 0);
-	WANT(((struct sockaddr_in *)(void *)res->ai_addr)->sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+	WANT(((struct sockaddr_in *)(void *)res->ai_addr)->sin_addr.s_addr ==
+	     htonl(INADDR_LOOPBACK));
 	freeaddrinfo(res);
 	h = gethostbyname("www.test");
-	WANT(h && h->h_length == 4 && h->h_addr_list[1] && !h->h_addr_list[2] && !strcmp(h->h_name, "canon.test"));
+	WANT(h && h->h_length == 4 && h->h_addr_list[1] && !h->h_addr_list[2] &&
+	     !strcmp(h->h_name, "canon.test"));
 	WANT(!gethostbyname("nowhere.test") && h_errno == HOST_NOT_FOUND);
 }
 
@@ -559,10 +582,15 @@ static void host_dies(void)
 	WANT_ERRNO(send(fd, &c, 1, MSG_NOSIGNAL), ENETDOWN);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	WANT(fd >= 0);
-	WANT_ERRNO(connect(fd, (void *)&(struct sockaddr_in){ .sin_family = AF_INET }, sizeof(struct sockaddr_in)), ENETDOWN);
+	WANT_ERRNO(connect(fd, (void *)&(struct sockaddr_in){ .sin_family = AF_INET },
+			   sizeof(struct sockaddr_in)),
+		   ENETDOWN);
 }
 
-/* --- the tests ---------------------------------------------------------------------------------------------------- */
+/*
+ * --- the tests ----------------------------------------------------------------------------------
+ * ------------------
+ */
 
 static const struct program {
 	const char *name;
@@ -613,7 +641,10 @@ static void run_under_shim(const char *name, const char *library, const char *ho
 	setenv("SHIM_HOST_PID", pid, 1);
 	setenv("WIRESHIM_SOCKET", host, 1);
 	setenv("LD_PRELOAD", library, 1);
-	/* The program itself carries the sanitizer; its runtime cannot come before the library then. */
+	/*
+	 * The program itself carries the sanitizer; its runtime cannot come before the library
+	 * then.
+	 */
 	setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
 	execl("/proc/self/exe", "program", NULL);
 	_exit(127);
@@ -639,10 +670,10 @@ static void run(const char *name)
 	CHECK_MSG(status == 0, "the program %s: status 0x%x", name, (unsigned int)status);
 }
 
-#define SHIM_TEST(name)                                                                              \
-	TEST(test_shim_##name)                                                                       \
-	{                                                                                            \
-		run(#name);                                                                          \
+#define SHIM_TEST(name)        \
+	TEST(test_shim_##name) \
+	{                      \
+		run(#name);    \
 	}
 
 SHIM_TEST(fresh_stream)
