@@ -175,6 +175,36 @@ TEST(test_sack_retransmits_only_the_holes)
 	conn_free(c);
 }
 
+/* A hole that is smaller than a segment is filled by what is missing and no more. */
+TEST(test_sack_retransmits_no_more_than_the_hole)
+{
+	struct tcp_conn *c = sending(10);
+
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack 501:8761>");
+	seg_out(c, ". 1:501(500) ack 1");
+	conn_free(c);
+}
+
+/* With super-segments as well: of 0 to 9 only 0, 3 and 4 are missing. */
+TEST(test_sack_retransmits_only_the_holes_in_super_segments)
+{
+	struct tcp_conn *c = conn_established(&sack_on);
+	struct pkt p;
+	uint32_t covered = 0;
+
+	c->dev->features |= NETIF_F_TSO | NETIF_F_HW_CSUM | NETIF_F_SG;
+	c->dev->gso_max_size = 65536;
+	CHECK_EQ(conn_write(c, 14600), 14600);
+	seg_forget(c);
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u %u:%u>", SEG(5), SEG(10), SEG(1), SEG(3));
+	while (seg_take(c, &p))
+		for (uint32_t i = 0; i < 10; i++)
+			if ((uint32_t)SEG(i) >= p.seq && (uint32_t)SEG(i + 1) <= p.seq + p.payload_len)
+				covered |= 1U << i;
+	CHECK_EQ(covered, 1U << 0 | 1U << 3 | 1U << 4);
+	conn_free(c);
+}
+
 /* RFC 6675 5 (4): pipe: new text goes out in recovery while enough has left. */
 TEST(test_sack_sends_new_text_in_recovery)
 {

@@ -2,6 +2,8 @@
 /* TCP in TIME-WAIT: how long, what it answers, when a new connection may take its place. */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 /* RFC 9293 3.6.1: 2 MSL; 60 s as Linux. */
 TEST(test_time_wait_lasts_60_s)
 {
@@ -172,4 +174,96 @@ TEST(test_time_wait_text_gets_no_delivery)
 	seg_in(c, "P. 2:12(10) ack 2");
 	CHECK_EQ(conn_read(c, 100), 0);
 	conn_free(c);
+}
+
+/* With tcp_max_tw_buckets reached the connection just ends, as Linux; a late FIN gets a reset. */
+TEST(test_time_wait_overflow_ends_at_once)
+{
+	struct tcp_conn *c = conn_fin_wait2(NULL);
+
+	c->net->tcp->sysctl.max_tw_buckets = 0;
+	seg_in(c, "F. 1:1(0) ack 2");
+	seg_out(c, ". 2:2(0) ack 2");
+	CHECK_STATE(c, TCP_CLOSE);
+	CHECK_EQ(conn_read(c, 10), 0);
+	conn_free(c);
+}
+
+/* ---- FIN-WAIT-2 of an orphan, which is kept in the same form --------------------------------------------- */
+
+static struct tcp_conn *orphan_in_fin_wait2(void)
+{
+	struct tcp_conn *c = conn_fin_wait2(NULL);
+
+	conn_close(c);
+	CHECK_STATE(c, TCP_FIN_WAIT2);
+	return c;
+}
+
+/* RFC 9293 3.10.7.4, second; RFC 5961 3.2 */
+TEST(test_orphan_in_fin_wait2_rst_ends_it)
+{
+	struct tcp_conn *c = orphan_in_fin_wait2();
+
+	seg_in(c, "R 5:5(0)");
+	seg_out(c, ". 2:2(0) ack 1");
+	CHECK_STATE(c, TCP_FIN_WAIT2);
+	seg_in(c, "R 1:1(0)");
+	seg_none(c);
+	CHECK_STATE(c, TCP_CLOSE);
+	conn_free(c);
+}
+
+/* RFC 9293 3.10.7.4, fourth; RFC 5961 4.2 */
+TEST(test_orphan_in_fin_wait2_syn_is_challenged)
+{
+	struct tcp_conn *c = orphan_in_fin_wait2();
+
+	seg_in(c, "S 5:5(0)");
+	seg_out(c, ". 2:2(0) ack 1");
+	CHECK_STATE(c, TCP_FIN_WAIT2);
+	conn_free(c);
+}
+
+TEST(test_orphan_in_fin_wait2_ack_is_not_answered)
+{
+	struct tcp_conn *c = orphan_in_fin_wait2();
+
+	seg_in(c, ". 1:1(0) ack 2");
+	seg_none(c);
+	CHECK_STATE(c, TCP_FIN_WAIT2);
+	conn_free(c);
+}
+
+TEST(test_orphan_in_fin_wait2_segment_outside_window_is_acked)
+{
+	struct tcp_conn *c = orphan_in_fin_wait2();
+
+	seg_in(c, "P. 500000:500010(10) ack 2");
+	seg_out(c, ". 2:2(0) ack 1");
+	CHECK_STATE(c, TCP_FIN_WAIT2);
+	conn_free(c);
+}
+
+/* The namespace ends while some connections still need time. */
+TEST(test_namespace_ends_with_orphans_and_time_wait)
+{
+	struct tcp_conn *c = conn_time_wait(NULL);
+	struct net *net = c->net;
+
+	conn_close(c);
+	c->pport++;
+	c->iss_known = false;
+	conn_handshake(c, true);
+	conn_accept(c);
+	CHECK_EQ(conn_write(c, 100), 100);
+	conn_close(c); /* FIN-WAIT-1 with text */
+	CHECK_EQ(seg_forget(c), 2);
+	c->pport++;
+	c->iss_known = false;
+	conn_handshake(c, false); /* SYN-RECEIVED */
+	sock_release(c->listener);
+	unregister_netdev(c->dev);
+	net_destroy(net); /* the leak checker has the last word */
+	free(c);
 }

@@ -28,6 +28,31 @@ TEST(test_window_scale_of_the_peer_is_applied)
 	conn_free(c);
 }
 
+TEST(test_window_scale_of_an_active_open_works_both_ways)
+{
+	struct tcp_conn *c = conn_connected(&(struct tcp_params){ .wscale = 1 + 4, .win = 256 });
+
+	CHECK_EQ(conn_write(c, 20000), 20000);
+	/* The window of the SYN-ACK was 256 as it stood. */
+	seg_forget(c);
+	seg_in(c, "P. 1:11(10) ack 1 win 256");
+	CHECK_GE(seg_forget(c), 1);
+	CHECK_GT(c->last.seq + c->last.payload_len, 1 + 256);
+	CHECK_LE(c->last.seq + c->last.payload_len, 1 + (256 << 4));
+	CHECK_LT(c->last.win, 1000); /* ours is shifted by 7 */
+	conn_free(c);
+}
+
+TEST(test_window_of_an_active_open_without_scaling)
+{
+	struct tcp_conn *c = conn_connected(&(struct tcp_params){ .win = 2920 });
+
+	CHECK_EQ(conn_write(c, 20000), 20000);
+	CHECK_EQ(seg_forget(c), 2);
+	CHECK_GT(c->last.win, 10000);
+	conn_free(c);
+}
+
 /* RFC 7323 2.3: a shift above 14 counts as 14. */
 TEST(test_window_scale_is_at_most_14)
 {
