@@ -227,7 +227,7 @@ ssize_t tcp_fill_sock(struct sock *sk, ssize_t (*filler)(void *arg, uint8_t *buf
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	ssize_t n = check_sendable(sk), total = 0;
-	size_t offered;
+	size_t offered = 0;
 
 	if (n)
 		return n;
