@@ -520,7 +520,8 @@ static bool may_send(const struct tcp_sock *tp)
 
 /*
  * RFC 6675 4, NextSeg() (4): once in a recovery the end of what is outstanding, behind which nothing can
- * be SACKed. RescueRxt begins as HighACK, so that a round trip has passed and the tail is not just late.
+ * be SACKed. Later than the RFC allows, so that a tail that is only under way is not sent twice: after
+ * progress in this recovery (RescueRxt begins as HighACK) and a round trip after the last new text.
  */
 static void send_rescue(struct tcp_sock *tp)
 {
@@ -528,10 +529,12 @@ static void send_rescue(struct tcp_sock *tp)
 	uint32_t room = cwnd_room(tp, tcp_pipe(tp)), mss = tcp_current_mss(tp);
 	uint32_t end = seq_min(tp->snd_nxt, tp->write_seq);
 	struct seq_range r = { seq_max(above, tp->high_rxt), tp->snd_nxt };
+	uint64_t round_trip = (tp->srtt_us + tp->srtt_us / 4) * NSEC_PER_USEC;
 	struct sk_buff *text;
 
 	if (tp->ca_state != CA_RECOVERY || !tp->sack_ok || tcp_unsent(tp) ||
-	    !after(tp->snd_una, tp->rescue_rxt) || !before(r.start, r.end))
+	    !after(tp->snd_una, tp->rescue_rxt) || !before(r.start, r.end) ||
+	    tcp_net(tp)->now - tp->last_send <= round_trip)
 		return;
 	text = find_text(tp, end - 1);
 	if (text)

@@ -253,7 +253,8 @@ TEST(test_sack_rescue_retransmits_the_tail)
 	seg_out(c, ". 1:1461(1460) ack 1");
 	while (seg_take(c, &p))
 		tail += p.seq == SEG(9);
-	/* The retransmission of 0 arrives. */
+	/* The retransmission of 0 arrives, a round trip later. */
+	conn_ms(c, 20);
 	seg_in(c, ". 1:1(0) ack %u", SEG(9));
 	while (seg_take(c, &p))
 		tail += p.seq == SEG(9);
@@ -282,6 +283,20 @@ TEST(test_sack_second_hole_of_a_recovery_is_sent_once)
 			resent += p.seq == SEG(10);
 	}
 	CHECK_EQ(resent, 1);
+	conn_free(c);
+}
+
+/* The tail is only under way: it is not sent again. */
+TEST(test_sack_rescue_waits_for_a_round_trip)
+{
+	struct tcp_conn *c = sending(10);
+	struct pkt p;
+
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u>", SEG(1), SEG(9));
+	seg_out(c, ". 1:1461(1460) ack 1");
+	seg_in(c, ". 1:1(0) ack %u", SEG(9));
+	while (seg_take(c, &p))
+		CHECK_NE(p.seq, SEG(9));
 	conn_free(c);
 }
 
