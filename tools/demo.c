@@ -30,6 +30,8 @@ enum { FILE_BYTES = 100 * 1000 * 1000, SERVER_WAIT_S = 20 };
 #define HERE_DEV "wshim0"
 #define HERE_ADDR "10.77.0.2/24"
 #define FAR_ADDR "10.77.0.1"
+#define FAR_PREFIX FAR_ADDR "/24"
+#define FAR_PREFIX FAR_ADDR "/24"
 #define PAGE "<html><body>Hello from the far side of the wire.</body></html>\n"
 
 struct demo {
@@ -158,8 +160,7 @@ static void far_side(const struct demo *d, int ready, int go)
 	if (unshare(CLONE_NEWNET) || write(ready, &byte, 1) != 1 || read(go, &byte, 1) != 1)
 		_exit(1);
 	if (COMMAND("ip", "link", "set", "far0", "up") ||
-	    COMMAND("ip", "addr", "add", FAR_ADDR "/24",
-		    "dev", "far0"))
+	    COMMAND("ip", "addr", "add", FAR_PREFIX, "dev", "far0"))
 		_exit(1);
 	snprintf(www, sizeof(www), "%s/www", d->dir);
 	snprintf(log, sizeof(log), "%s/server.log", d->dir);
