@@ -61,7 +61,7 @@ int client_dial(struct client *c, const char *key)
 {
 	struct ctl_hello hello = { .magic = WIRESHIM_MAGIC, .kind = HELLO_CONTROL };
 	const char *token = getenv("WIRESHIM_TOKEN");
-	struct ctl_msg m;
+	struct ctl_msg m = { .magic = 0 };
 	size_t got = 0;
 	int ret;
 

@@ -102,8 +102,9 @@ static void copy_file_state(int fd, int to)
 {
 	static const int limits[] = { SO_RCVTIMEO, SO_SNDTIMEO };
 	long owner = SYS(fcntl, fd, F_GETOWN, 0);
+	long status = SYS(fcntl, fd, F_GETFL, 0);
 
-	SYS(fcntl, to, F_SETFL, SYS(fcntl, fd, F_GETFL, 0));
+	SYS(fcntl, to, F_SETFL, status);
 	if (owner)
 		SYS(fcntl, to, F_SETOWN, owner);
 	for (int i = 0; i < 2; i++) {

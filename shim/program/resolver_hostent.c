@@ -45,12 +45,13 @@ static int fill(struct hostent *ret, const char *name, int family, const struct 
 	size_t size = family == AF_INET6 ? 16 : 4;
 	char **addrs = pack(p, ((size_t)found->count + 1) * sizeof(*addrs));
 	char **aliases = pack(p, sizeof(*aliases));
-	char *copy = pack(p, strlen(name) + 1);
+	size_t name_size = strlen(name) + 1;
+	char *copy = pack(p, name_size);
 	int n = 0;
 
 	if (!addrs || !aliases || !copy)
 		return ERANGE;
-	strcpy(copy, name);
+	memcpy(copy, name, name_size);
 	aliases[0] = NULL;
 	for (int i = 0; i < found->count; i++) {
 		if (found->addr[i].sin6_family != family)

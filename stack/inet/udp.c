@@ -99,17 +99,15 @@ static int push_pending(struct udp_sock *up)
 {
 	struct sock *sk = &up->inet.sk;
 	struct dgram_send s = up->way;
-	struct sk_buff *skb;
 	int err = datagram_fit(sk, &s, UDP_HLEN + up->len);
+	struct sk_buff *skb = err ? NULL : datagram_alloc(sk, &s, UDP_HLEN + up->len);
 
-	if (!err) {
-		skb = datagram_alloc(sk, &s, UDP_HLEN + up->len);
-		err = skb ? 0 : -ENOBUFS;
-	}
-	if (!err) {
+	if (skb) {
 		if (up->len)
 			memcpy(skb->data + UDP_HLEN, up->data, up->len);
 		err = send_skb(sk, skb, &s);
+	} else if (!err) {
+		err = -ENOBUFS;
 	}
 	flush_pending(up);
 	return err;
