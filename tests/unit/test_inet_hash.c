@@ -114,7 +114,7 @@ TEST(test_established_is_exact_and_grows)
 	static struct socket *s[COUNT];
 	struct host h = sock_host_up();
 
-	for (uint16_t i = 0; i < COUNT; i++) {
+	for (int i = 0; i < COUNT; i++) {
 		struct inet_sock *inet;
 
 		s[i] = udp_socket(&h);
@@ -126,7 +126,7 @@ TEST(test_established_is_exact_and_grows)
 		inet_ehash_insert(inet);
 		inet_ehash_insert(inet); /* twice does no harm */
 	}
-	for (uint16_t i = 0; i < COUNT; i++)
+	for (int i = 0; i < COUNT; i++)
 		CHECK(find_connection(&h, PEER, (uint16_t)(1000 + i), OWN, 80) == inet_sk(s[i]->sk));
 	CHECK(find_connection(&h, PEER, 1000, OWN, 81) == NULL);
 	CHECK(find_connection(&h, PEER, 999, OWN, 80) == NULL);
@@ -148,9 +148,9 @@ TEST(test_many_ports_are_found_after_growth)
 	static struct socket *s[COUNT];
 	struct host h = sock_host_up();
 
-	for (uint16_t i = 0; i < COUNT; i++)
+	for (int i = 0; i < COUNT; i++)
 		s[i] = bound(&h, 0, (uint16_t)(2000 + i));
-	for (uint16_t i = 0; i < COUNT; i++)
+	for (int i = 0; i < COUNT; i++)
 		CHECK(find(&h, PEER, 53, OWN, (uint16_t)(2000 + i), 1) == inet_sk(s[i]->sk));
 	for (int i = 0; i < COUNT; i++)
 		sock_release(s[i]);

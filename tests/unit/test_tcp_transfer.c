@@ -11,7 +11,7 @@ static uint64_t run(const struct medium *m, size_t bytes)
 {
 	struct tcp_pair *p = pair_new(m);
 	ktime_t start;
-	uint64_t ms;
+	uint64_t ms, recoveries;
 
 	pair_connect(p);
 	start = p->net[0]->now;
@@ -20,13 +20,13 @@ static uint64_t run(const struct medium *m, size_t bytes)
 	pair_transfer(p, 1, bytes / 4, 1000);
 	pair_transfer(p, 0, bytes / 2, 0);
 	pair_close(p);
+	recoveries = p->net[0]->mib[MIB_TcpExtTCPSackRecovery] + p->net[0]->mib[MIB_TcpExtTCPRenoRecovery];
 	if (getenv("TCP_VERBOSE"))
 		printf("  %zu bytes: %llu ms, frames %lu/%lu lost %lu/%lu, rexmit %llu, rto %llu, rec %llu, spurious %llu\n",
 		       bytes, (unsigned long long)ms, p->sent[0], p->sent[1], p->lost[0], p->lost[1],
 		       (unsigned long long)p->net[0]->mib[MIB_TcpRetransSegs],
 		       (unsigned long long)p->net[0]->mib[MIB_TcpExtTCPTimeouts],
-		       (unsigned long long)(p->net[0]->mib[MIB_TcpExtTCPSackRecovery] +
-					    p->net[0]->mib[MIB_TcpExtTCPRenoRecovery]),
+		       (unsigned long long)recoveries,
 		       (unsigned long long)p->net[0]->mib[MIB_TcpExtTCPDSACKRecv]);
 	pair_free(p);
 	return ms;
