@@ -116,32 +116,39 @@ static int become(const char *path, char **argv)
 	return err == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+/* Looks at everything that can be wrong, then makes the host ready. 0 or an exit status. */
+static int prepare(const struct host_config *cfg, const char *program, char *path, size_t size)
+{
+	char library[PATH_MAX];
+	struct client c;
+	int ret = find_library(library, sizeof(library));
+
+	if (ret == 0)
+		ret = program_find(program, path, size);
+	if (ret == 0)
+		ret = program_check(path);
+	if (ret == 0)
+		ret = launch_host(cfg, &c);
+	if (ret == 0 && set_environment(cfg, &c, library))
+		ret = complain("out of memory");
+	return ret; /* the connection stays open until exec: the host must not end before */
+}
+
 /** verb_run() - wireshim run [options] [--] PROGRAM [ARG...] */
 int verb_run(int argc, char **argv)
 {
-	char library[PATH_MAX], path[PATH_MAX];
 	struct host_config cfg;
-	struct client c;
+	char path[PATH_MAX];
 	int first, ret;
 
 	config_init(&cfg);
 	ret = options_parse(argc, argv, &cfg, &first);
-	if (ret)
-		return ret;
-	if (first >= argc)
-		return complain("run what? 'wireshim run [options] PROGRAM [ARG...]'");
-	ret = find_library(library, sizeof(library));
+	if (ret == 0 && first >= argc)
+		ret = complain("run what? 'wireshim run [options] PROGRAM [ARG...]'");
 	if (ret == 0)
-		ret = program_find(argv[first], path, sizeof(path));
-	if (ret == 0)
-		ret = program_check(path);
-	if (ret == 0)
-		ret = launch_host(&cfg, &c);
-	if (ret)
-		return ret;
-	if (set_environment(&cfg, &c, library))
-		return complain("out of memory");
-	return become(path, argv + first);
+		ret = prepare(&cfg, argv[first], path, sizeof(path));
+	config_free(&cfg);
+	return ret ? ret : become(path, argv + first);
 }
 
 /**
