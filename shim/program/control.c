@@ -101,7 +101,7 @@ static int dial(const char *host, struct ctl_hello_reply *reply)
 	struct ctl_hello hello = { WIRESHIM_MAGIC, HELLO_CONTROL, config.token };
 	struct ctl_call answer = { .reply = reply, .room = sizeof(*reply) };
 	long fd = SYS(socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int32_t result;
+	int32_t result = 0;
 	int r;
 
 	if (fd < 0)

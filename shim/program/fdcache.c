@@ -247,7 +247,7 @@ static uint32_t describe(int fd, uint64_t cookie, const char *host)
 	socklen_t len = sizeof(type);
 
 	if (!config.host[0])
-		strcpy(config.host, host);
+		memcpy(config.host, host, strlen(host) + 1);
 	else if (strcmp(config.host, host))
 		w |= FD_OTHER;
 	SYS(getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len);

@@ -221,7 +221,7 @@ static int launch(struct launch *l)
 {
 	enum { STACK = 65536 };
 	char line[HOST_NAME_MAX_LEN + 32];
-	int ends[2], status, r;
+	int ends[2], status = 0, r;
 	char *stack;
 	pid_t pid;
 

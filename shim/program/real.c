@@ -64,21 +64,7 @@ static int early_ioctl(int fd, unsigned long cmd, ...)
 	return (int)early_syscall(SYS_ioctl, (long)fd, (long)cmd, arg, 0L, 0L, 0L);
 }
 
-#if defined(__x86_64__)
-static long raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-#elif defined(__aarch64__)
+#ifdef __aarch64__
 static long raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = nr;
@@ -95,8 +81,20 @@ static long raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
 			 : "memory");
 	return x0;
 }
-#else
-#error "raw_syscall() is written for x86-64 and aarch64"
+#else /* x86-64; the assembler of any other machine refuses it */
+static long raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
 #endif
 
 static long early_syscall(long nr, ...)

@@ -16,6 +16,7 @@
 #include "shim/program/resolver.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,7 +49,7 @@ static int give_localhost(int family, struct resolved *out)
 	else
 		memcpy(&out->addr[0], &in, sizeof(in));
 	out->count = 1;
-	strcpy(out->canonname, "localhost");
+	memcpy(out->canonname, "localhost", sizeof("localhost"));
 	return 0;
 }
 
@@ -104,7 +105,8 @@ int resolve_name(const char *node, int family, int flags, struct resolved *out)
 	out->count = (int)(a.head.count < have ? a.head.count : have);
 	memcpy(out->addr, a.addr, (size_t)out->count * sizeof(a.addr[0]));
 	a.head.canonname[sizeof(a.head.canonname) - 1] = 0;
-	strcpy(out->canonname, a.head.canonname[0] ? a.head.canonname : node);
+	snprintf(out->canonname, sizeof(out->canonname), "%s",
+		 a.head.canonname[0] ? a.head.canonname : node);
 	return out->count ? 0 : EAI_NONAME;
 }
 
@@ -136,7 +138,7 @@ int resolve_addr(const struct sockaddr *sa, socklen_t len, char *name, size_t ro
 		return EAI_NONAME;
 	if (strlen(answer) >= room)
 		return EAI_OVERFLOW;
-	strcpy(name, answer);
+	memcpy(name, answer, strlen(answer) + 1);
 	return 0;
 }
 
