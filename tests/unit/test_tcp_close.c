@@ -2,6 +2,8 @@
 /* How TCP connections end: RFC 9293 3.6, 3.10.4, 3.10.5, and what orphans and resets do. */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 #include <poll.h>
 
 /* ---- we close first: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT -------------------------------- */
@@ -481,5 +483,31 @@ TEST(test_orphan_still_delivers_its_text)
 	seg_in(c, "F. 1:1(0) ack 152");
 	seg_out(c, ". 152:152(0) ack 2");
 	CHECK_STATE(c, TCP_TIME_WAIT);
+	conn_free(c);
+}
+
+/* Too many orphans: the connection is reset in place of being finished (tcp_max_orphans, as Linux). */
+TEST(test_orphans_are_bounded)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .win = 100 });
+
+	c->net->tcp->sysctl.max_orphans = 0;
+	CHECK_EQ(conn_write(c, 1000), 1000);
+	seg_forget(c);
+	conn_close(c);
+	CHECK_EQ(seg_forget(c), 1);
+	CHECK_EQ(c->last.flags & TH_RST, TH_RST);
+	CHECK_STATE(c, TCP_CLOSE);
+	conn_free(c);
+}
+
+/* RFC 9293 3.10.7.4, first and eighth: a FIN outside the window changes nothing. */
+TEST(test_fin_outside_window_is_not_taken)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	seg_in(c, "F. 300000:300000(0) ack 1");
+	seg_out(c, ". 1:1(0) ack 1");
+	CHECK_STATE(c, TCP_ESTABLISHED);
 	conn_free(c);
 }

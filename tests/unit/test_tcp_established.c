@@ -592,3 +592,122 @@ TEST(test_keepalive_waits_from_the_last_segment_received)
 	seg_out(c, ". 0:0(0) ack 11");
 	conn_free(c);
 }
+
+TEST(test_keepalive_is_silent_while_text_is_in_flight)
+{
+	struct tcp_conn *c = with_keepalive();
+	struct pkt p;
+
+	CHECK_EQ(conn_write(c, 10), 10);
+	CHECK_EQ(seg_forget(c), 1);
+	for (int i = 0; i < 75; i++) {
+		conn_ms(c, 1000);
+		while (seg_take(c, &p)) /* retransmissions only */
+			CHECK_EQ(p.payload_len, 10);
+	}
+	conn_free(c);
+}
+
+/* RFC 5482, RFC 9293 3.8.4: TCP_USER_TIMEOUT also ends what keepalive probes. */
+TEST(test_keepalive_ends_by_user_timeout)
+{
+	struct tcp_conn *c = with_keepalive();
+
+	CHECK_EQ(conn_setopt(c, IPPROTO_TCP, TCP_USER_TIMEOUT, 65000), 0);
+	conn_ms(c, 60500);
+	seg_out(c, ". 0:0(0) ack 1");
+	conn_ms(c, 10500);
+	CHECK_STATE(c, TCP_CLOSE);
+	CHECK_EQ(conn_error(c), ETIMEDOUT);
+	conn_free(c);
+}
+
+TEST(test_persist_ends_by_user_timeout)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	int s;
+
+	CHECK_EQ(conn_setopt(c, IPPROTO_TCP, TCP_USER_TIMEOUT, 10000), 0);
+	seg_in(c, ". 1:1(0) ack 1 win 0");
+	CHECK_EQ(conn_write(c, 100), 100);
+	for (s = 0; s < 60 && conn_state(c) == TCP_ESTABLISHED; s++)
+		conn_ms(c, 1000);
+	CHECK_GE(s, 10);
+	CHECK_LE(s, 30);
+	CHECK_EQ(conn_error(c), ETIMEDOUT);
+	conn_free(c);
+}
+
+/* ---- half-open connections (RFC 9293 3.5.1, figures 9 and 10) ----------------------------------------------- */
+
+/* The peer has crashed and opens anew: our ACK of what we know makes it reset the old connection. */
+TEST(test_half_open_is_found_by_a_new_syn)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	unsigned int wakes = c->wakes;
+
+	seg_in(c, "S 5000:5000(0) <mss 1460>");
+	seg_out(c, ". 1:1(0) ack 1");
+	seg_in(c, "R 1:1(0)");
+	CHECK_STATE(c, TCP_CLOSE);
+	CHECK_GT(c->wakes, wakes);
+	c->irs += 5000;
+	c->iss_known = false;
+	conn_linger(c, 0);
+	conn_close(c);
+	conn_handshake(c, true); /* the next try gets through */
+	conn_accept(c);
+	conn_free(c);
+}
+
+/* The peer has forgotten us and says so when we send. */
+TEST(test_half_open_is_found_by_sending)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	CHECK_EQ(conn_write(c, 10), 10);
+	CHECK_EQ(seg_forget(c), 1);
+	seg_in(c, "R 1:1(0)");
+	CHECK_EQ(conn_write(c, 10), -ECONNRESET);
+	conn_free(c);
+}
+
+/* ---- what wakes the program --------------------------------------------------------------------------------- */
+
+TEST(test_program_is_woken_by_text_fin_and_reset)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	unsigned int wakes = c->wakes;
+
+	seg_in(c, ". 1:1(0) ack 1");
+	CHECK_EQ(c->wakes, wakes);
+	seg_in(c, "P. 1:11(10) ack 1");
+	CHECK_GT(c->wakes, wakes);
+	wakes = c->wakes;
+	seg_in(c, "F. 11:11(0) ack 1");
+	CHECK_GT(c->wakes, wakes);
+	wakes = c->wakes;
+	seg_in(c, "R 12:12(0)");
+	CHECK_GT(c->wakes, wakes);
+	conn_free(c);
+}
+
+/* RFC 9293 3.10.5 by connect(AF_UNSPEC): reset, and the socket may be used again. */
+TEST(test_disconnect_resets_and_frees_the_socket)
+{
+	struct tcp_conn *c = conn_connected(NULL);
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	CHECK_EQ(sock_connect(c->sock, &none, sizeof(none)), 0);
+	seg_out(c, "R. 1:1(0) ack 1");
+	CHECK_STATE(c, TCP_CLOSE);
+	conn_error(c);
+	c->iss_known = false;
+	CHECK_EQ(conn_connect(c), -EINPROGRESS);
+	seg_out(c, "S 0:0(0) <...>");
+	seg_in(c, "S. 0:0(0) ack 1 <mss 1460>");
+	seg_out(c, ". 1:1(0) ack 1");
+	seg_in(c, "P. 1:11(10) ack 1");
+	CHECK_EQ(conn_read(c, 100), 10);
+	conn_free(c);
+}

@@ -2,6 +2,8 @@
 /* TCP in CLOSED and LISTEN: what a segment for no connection gets, passive opens, the backlog. */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 /* ---- CLOSED: RFC 9293 3.10.7.1, 3.5.2 group 1 ---------------------------------------------------- */
 
 TEST(test_closed_syn_gets_rst_ack)
@@ -370,5 +372,47 @@ TEST(test_two_listeners_on_one_port_are_refused)
 
 	CHECK_EQ(sock_bind(s, conn_addr(0, 80), sizeof(struct sockaddr_in)), -EADDRINUSE);
 	sock_release(s);
+	conn_free(c);
+}
+
+/* The accept queue is full when the handshake's ACK comes: it is dropped; the SYN-ACK asks again later. */
+TEST(test_listen_ack_for_a_full_queue_is_made_up_for)
+{
+	struct tcp_conn *c = conn_listening(NULL);
+	uint32_t first_iss;
+
+	CHECK_EQ(sock_listen(c->listener, 0), 0);
+	c->pport = 4001;
+	conn_handshake(c, false);
+	first_iss = c->iss;
+	c->pport = 4002;
+	c->iss_known = false;
+	conn_handshake(c, true);
+	c->pport = 4001;
+	c->iss = first_iss;
+	seg_in(c, ". 1:1(0) ack 1");
+	seg_none(c);
+	CHECK_STATE(c, TCP_SYN_RECV);
+	conn_accept(c);
+	CHECK_LE(seg_wait(c, 5000), 1000);
+	seg_out(c, "S. 0:0(0) ack 1 <mss 1460>");
+	seg_in(c, ". 1:1(0) ack 1");
+	CHECK_STATE(c, TCP_ESTABLISHED);
+	conn_free(c);
+}
+
+TEST(test_listen_syn_queue_is_bounded)
+{
+	struct tcp_conn *c = conn_listening(NULL);
+	unsigned int answered = 0;
+
+	c->net->tcp->sysctl.max_syn_backlog = 4;
+	for (uint16_t i = 0; i < 10; i++) {
+		c->pport = (uint16_t)(4001 + i);
+		c->iss_known = false;
+		seg_in(c, "S 0:0(0) <mss 1460>");
+		answered += seg_forget(c);
+	}
+	CHECK_EQ(answered, 4);
 	conn_free(c);
 }

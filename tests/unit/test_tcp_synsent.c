@@ -323,3 +323,35 @@ TEST(test_connect_chooses_an_ephemeral_port)
 	CHECK_LT(p.sport, 61000);
 	conn_free(c);
 }
+
+/* RFC 7323 3.2: an echo that we never sent belongs to an older connection; counted as PAWSActive by Linux. */
+TEST(test_syn_sent_synack_with_a_foreign_echo_gets_rst)
+{
+	struct tcp_conn *c = conn_new(NULL);
+
+	c->pport = 80;
+	c->lport = 5000;
+	c->sock = conn_socket(c);
+	CHECK_EQ(sock_bind(c->sock, conn_addr(0, 5000), sizeof(struct sockaddr_in)), 0);
+	CHECK_EQ(conn_connect(c), -EINPROGRESS);
+	seg_out(c, "S 0:0(0) <...>");
+	seg_in(c, "S. 0:0(0) ack 1 <mss 1460,nop,nop,TS val 5 ecr -100000>");
+	seg_out(c, "R 1:1(0) win 0");
+	CHECK_STATE(c, TCP_SYN_SENT);
+	seg_in(c, "S. 0:0(0) ack 1 <mss 1460,nop,nop,TS val 5 ecr 0>");
+	seg_out(c, ". 1:1(0) ack 1 <nop,nop,TS val 0 ecr 5>");
+	conn_free(c);
+}
+
+TEST(test_user_timeout_bounds_a_connect)
+{
+	struct tcp_conn *c = conn_syn_sent(NULL);
+
+	CHECK_EQ(conn_setopt(c, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), 0);
+	conn_ms(c, 4500);
+	CHECK_STATE(c, TCP_SYN_SENT);
+	conn_ms(c, 3000);
+	CHECK_STATE(c, TCP_CLOSE);
+	CHECK_EQ(conn_error(c), ETIMEDOUT);
+	conn_free(c);
+}
