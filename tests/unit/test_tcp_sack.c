@@ -354,3 +354,19 @@ TEST(test_sack_after_a_timeout_skips_what_was_sacked)
 	seg_out(c, "P. %u:%u(1460) ack 1", SEG(4), SEG(5));
 	conn_free(c);
 }
+
+/* RFC 6298 5.4, RFC 2018 8: after a first timeout the reports still hold; what was SACKed is skipped. */
+TEST(test_sack_reports_hold_over_a_first_timeout)
+{
+	struct tcp_conn *c = sending(5);
+
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u>", SEG(2), SEG(3));
+	seg_none(c);
+	seg_wait(c, 1000);
+	seg_out(c, ". 1:1461(1460) ack 1");
+	seg_in(c, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", SEG(1), SEG(2), SEG(3));
+	seg_out(c, ". %u:%u(1460) ack 1", SEG(1), SEG(2));
+	seg_out(c, ". %u:%u(1460) ack 1", SEG(3), SEG(4));
+	seg_none(c);
+	conn_free(c);
+}

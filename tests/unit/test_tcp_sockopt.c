@@ -249,6 +249,11 @@ TEST(test_info_counts_retransmissions)
 	CHECK_EQ(info(c).tcpi_total_retrans, 2);
 	CHECK_EQ(info(c).tcpi_retransmits, 2);
 	CHECK_EQ(info(c).tcpi_bytes_retrans, 200);
+	CHECK_EQ(info(c).tcpi_backoff, 2);
+	seg_forget(c);
+	seg_in(c, ". 1:1(0) ack 101");
+	CHECK_EQ(info(c).tcpi_retransmits, 0);
+	CHECK_EQ(info(c).tcpi_total_retrans, 2);
 	conn_free(c);
 }
 
