@@ -309,7 +309,8 @@ void anchors_limbo(struct host *h)
 			anchor_release(a);
 }
 
-static void check_close(struct anchor *a)
+/** anchor_check_close() - asks the kernel whether the program still holds the socket */
+void anchor_check_close(struct anchor *a)
 {
 	uint64_t peer;
 
@@ -324,7 +325,7 @@ void anchor_work(struct anchor *a)
 	if (a->watch.fd < 0 || a->state == ANCHOR_HELLO)
 		return;
 	if (a->check_close)
-		check_close(a);
+		anchor_check_close(a);
 	if (a->state == ANCHOR_CONNECTING)
 		stream_connecting(a);
 	switch (a->state) {

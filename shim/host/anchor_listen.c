@@ -7,8 +7,8 @@
  * The new anchor is made by connecting to our own listener and writing the hello as a program would.
  *
  * How many. Linux holds backlog + 1 connections ready. Records in the anchor and connections in the
- * stack's queue together are kept at that: the stack's backlog is lowered by the records that lie
- * there. Each record takes a known amount of the anchor's send buffer, so that what the kernel says
+ * stack's queue together are kept at that: the stack is told how many records lie there
+ * (sock.accept_held). Each record takes a known amount of the anchor's send buffer, so that what the kernel says
  * is queued (SIOCOUTQ) tells how many were not taken yet. Every record holds a descriptor and the
  * kernel limits those in flight per user (ETOOMANYREFS), so at most RECORDS_AHEAD are made in
  * advance; the others wait in the stack, where they cost nothing.
@@ -65,12 +65,10 @@ static unsigned int records_limit(const struct anchor *a)
 }
 
 /* Linux's accept queue holds one more than the backlog; records are part of it. */
-static void adjust_backlog(struct anchor *a)
+static void count_to_backlog(struct anchor *a)
 {
-	int left = MAX(0, a->backlog - (int)a->outstanding);
-
-	if (left != a->stack_backlog && sock_listen(a->sock, left) == 0)
-		a->stack_backlog = left;
+	if (a->sock->sk)
+		a->sock->sk->accept_held = a->outstanding + (a->handing ? 1 : 0);
 }
 
 static void fill_record(const struct anchor *child, struct accept_record *rec)
@@ -206,14 +204,13 @@ static bool take_next(struct anchor *a)
 void listen_work(struct anchor *a)
 {
 	count_outstanding(a);
-	adjust_backlog(a);
 	while (!a->closed && a->outstanding < records_limit(a)) {
 		if (!a->handing && !take_next(a))
 			break;
 		if (!a->writable || !hand_over(a))
 			break;
-		adjust_backlog(a);
 	}
+	count_to_backlog(a);
 	a->readable = false;
 }
 
@@ -224,13 +221,12 @@ int listen_start(struct anchor *a, int backlog)
 
 	if (a->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
-	backlog = MIN(MAX(backlog, 0), 4096); /* net.core.somaxconn */
+	backlog = (int)MIN((unsigned int)backlog, 4096U); /* net.core.somaxconn; a negative one is the largest */
 	ret = sock_listen(a->sock, backlog);
 	if (ret)
 		return ret;
 	a->state = ANCHOR_LISTENING;
 	a->backlog = backlog;
-	a->stack_backlog = backlog;
 	anchor_dirty(a);
 	return 0;
 }

@@ -79,7 +79,9 @@ static void input_failed(struct anchor *a, int err)
 static void input_ended(struct anchor *a)
 {
 	a->in_eof = true;
-	/* close() decides between FIN and RST itself. */
+	/* A close may have come after the last look; it decides between FIN and RST itself. */
+	if (!a->closed)
+		anchor_check_close(a);
 	if (!a->closed)
 		(void)sock_shutdown(a->sock, SHUT_WR);
 }

@@ -160,6 +160,8 @@ static int32_t op_shutdown(struct call *k)
 
 		if (ret == 0 && how != SHUT_RD)
 			a->in_eof = true;
+		if (a->state == ANCHOR_LISTENING && how != SHUT_WR)
+			listen_end(a);
 		anchor_dirty(a);
 		return ret;
 	}

@@ -117,7 +117,6 @@ struct anchor {
 	int backlog;
 	unsigned int outstanding;     /* records in the anchor */
 	int record_truesize;          /* of one record in the anchor, 0 = not measured */
-	int stack_backlog;            /* as the stack knows it */
 	struct anchor *handing;       /* child whose record did not fit, or NULL */
 	int handing_fd;
 
@@ -253,6 +252,7 @@ struct anchor *anchor_create(struct host *h, int fd, bool seqpacket);
 int anchor_greet(struct anchor *a, const struct anchor_hello *hello);
 void anchor_dirty(struct anchor *a);
 void anchor_work(struct anchor *a);
+void anchor_check_close(struct anchor *a);
 void anchor_destroy(struct anchor *a);
 /* Nobody holds the program's end any more: gives the socket back to the stack. */
 void anchor_release(struct anchor *a);

@@ -565,12 +565,22 @@ static int shutdown_by_host(int fd, int how)
 	return sock_control(fd, &c);
 }
 
+/* Linux stops listening, resets what waits and wakes who is blocked in accept(). */
 static int shutdown_listener(int fd, int how)
 {
+	struct accept_record record;
+	int r, child;
+
 	if (how == SHUT_WR)
 		return 0;
+	r = shutdown_by_host(fd, how);
+	if (r < 0)
+		return r;
 	fd_flag(fd, FD_DEAD, FD_LISTEN);
-	return (int)SYS(shutdown, fd, SHUT_RDWR);
+	r = (int)SYS(shutdown, fd, SHUT_RDWR);
+	while ((child = take_record(fd, &record, SOCK_CLOEXEC)) >= 0)
+		SYS(close, child);
+	return r;
 }
 
 /*

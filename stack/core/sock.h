@@ -117,6 +117,7 @@ struct sock {
 	int linger_s;                  /* seconds, with SOCK_LINGER */
 	int64_t rcvtimeo_us, sndtimeo_us; /* 0 = none; kept for getsockopt only */
 	uint32_t priority, mark;
+	uint32_t accept_held;          /* LISTEN: taken by the holder, not yet by a program; part of the backlog */
 	int bound_dev_if;
 	ktime_t stamp;                 /* of the last received packet */
 

@@ -143,7 +143,8 @@ static struct tcp_request *new_request(struct tcp_sock *listener, const struct t
 
 static bool accept_queue_full(const struct tcp_sock *listener)
 {
-	return listener->accept_qlen > listener->backlog; /* one more than asked for, as Linux */
+	/* One more than asked for, as Linux. */
+	return listener->accept_qlen + listener->inet.sk.accept_held > listener->backlog;
 }
 
 /**
