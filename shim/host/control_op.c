@@ -551,6 +551,15 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 			return;
 		}
 		k.a->touched = true;
+		/* What the program sent before comes first: it may have bound the socket, and goes by the old options. */
+		if (k.a->state == ANCHOR_DGRAM) {
+			k.a->readable = true;
+			anchor_work(k.a);
+			if (!k.a->sock) {
+				control_reply(c, req, -ENOENT, NULL, NULL, 0);
+				return;
+			}
+		}
 		if (op->owner)
 			sock_set_owner(k.a->sock, c->pid, c->comm);
 	}

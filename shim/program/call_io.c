@@ -41,6 +41,14 @@ static bool plain_tx(uint32_t w)
 					 FD_GATE)) == (FD_OURS | FD_STREAM | FD_CONNECTED);
 }
 
+/* Not connected any more: the error that nobody has taken yet, else @otherwise. */
+static int left_error(int fd, uint32_t w, int otherwise)
+{
+	int err = (w & (FD_ATTACHED | FD_DEAD)) == (FD_ATTACHED | FD_DEAD) ? sock_error(fd, NULL) : 0;
+
+	return err < 0 ? err : otherwise;
+}
+
 /* Receiving on what is not a connected stream. @result is set for ENDED: a count or -errno. */
 static enum route rx_route(int fd, uint32_t *w, ssize_t *result)
 {
@@ -56,8 +64,10 @@ static enum route rx_route(int fd, uint32_t *w, ssize_t *result)
 	*result = -ENOTCONN;
 	if (*w & FD_LISTEN)
 		return ENDED;
-	if (!(*w & FD_CONNECTED) && !sock_peer_known(fd))
+	if (!(*w & FD_CONNECTED) && !sock_peer_known(fd)) {
+		*result = left_error(fd, *w, -ENOTCONN);
 		return ENDED;
+	}
 	/* Linux still delivers what is there after SHUT_RD, and otherwise says end. */
 	*result = 0;
 	if ((*w & FD_RDSHUT) && libc()->poll(&p, 1, 0) == 0)
@@ -116,8 +126,9 @@ static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr
 		return *result < 0 ? ENDED : NATIVE;
 	}
 	if ((*w & FD_LISTEN) || (!(*w & FD_CONNECTED) && !sock_peer_known(fd))) {
-		*result = -EPIPE;
-		sigpipe(flags);
+		*result = left_error(fd, *w, -EPIPE);
+		if (*result == -EPIPE)
+			sigpipe(flags);
 		return ENDED;
 	}
 	if (*w & FD_GATE) {

@@ -135,6 +135,9 @@ static void add_error(struct pollfd *p)
 	struct fdent *e = fd_entry(p->fd);
 	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
 
+	/* An AF_UNIX stream has a priority band to write, TCP has none. */
+	if ((w & (FD_STATE | FD_STREAM)) == (FD_OURS | FD_STREAM))
+		p->revents = (short)(p->revents & ~POLLWRBAND);
 	if (!may_hide_error(w, p->revents) || !may_hide_error(w = fd_verified(p->fd), p->revents))
 		return;
 	if ((w & FD_STREAM) && sock_look(p->fd, NULL) < 0)
@@ -151,8 +154,10 @@ static int add_errors(struct pollfd *fds, nfds_t count, int n)
 	if (n <= 0 || shim_sandboxed)
 		return n;
 	for (nfds_t i = 0; i < count; i++)
-		if (fds[i].revents & (POLLHUP | POLLIN | POLLRDNORM))
+		if (fds[i].revents & (POLLHUP | POLLIN | POLLRDNORM | POLLWRBAND)) {
 			add_error(&fds[i]);
+			n -= !fds[i].revents;
+		}
 	errno = saved;
 	return n;
 }

@@ -104,13 +104,21 @@ static int give_addr(const void *from, size_t from_len, struct sockaddr *addr, s
 	return 0;
 }
 
+/* What Linux looks at before it copies an address in. */
+static int check_length(const struct sockaddr *addr, socklen_t len)
+{
+	if ((int)len < 0 || len > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	return !addr && len ? -EFAULT : 0;
+}
+
 static int do_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct ctl_call c = { .op = CTL_BIND, .data = addr, .len = sizeof(struct sockaddr_in) };
-	int r;
+	int r = check_length(addr, len);
 
-	if (!addr)
-		return -EFAULT;
+	if (r < 0)
+		return r;
 	if (len < sizeof(struct sockaddr_in))
 		return -EINVAL;
 	r = sock_control(fd, &c);
@@ -463,8 +471,10 @@ static int dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
 
 static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
 {
-	if (!addr)
-		return -EFAULT;
+	int r = check_length(addr, len);
+
+	if (r < 0)
+		return r;
 	if (len < sizeof(addr->sa_family))
 		return -EINVAL;
 	if (addr->sa_family != AF_UNSPEC && len < sizeof(struct sockaddr_in))
@@ -591,6 +601,7 @@ static int shutdown_listener(int fd, int how)
  */
 static int stream_shutdown(int fd, uint32_t w, int how)
 {
+	struct pollfd p = { .fd = fd };
 	int r = 0;
 
 	if (w & FD_LISTEN)
@@ -601,7 +612,8 @@ static int stream_shutdown(int fd, uint32_t w, int how)
 		return shutdown_by_host(fd, how);
 	if (how == SHUT_RD) {
 		fd_flag(fd, FD_RDSHUT, 0);
-		return 0;
+		/* With both FINs through the connection may be no more: ENOTCONN then. */
+		return libc()->poll(&p, 1, 0) == 1 ? shutdown_by_host(fd, how) : 0;
 	}
 	if (how == SHUT_RDWR)
 		r = shutdown_by_host(fd, SHUT_RD);

@@ -57,11 +57,16 @@ static int check_destination(int fd, const struct sockaddr_in *to)
 /* Fills in where the datagram goes. Errors as udp_sendmsg() and raw_sendmsg() give them. */
 static int address(int fd, uint32_t w, const struct msghdr *m, struct dgram_hdr *h)
 {
+	static const struct sockaddr_in any = { .sin_family = AF_INET };
 	struct sockaddr_in to;
 
 	if (!m->msg_name) {
+		struct ctl_call c = { .op = CTL_BIND, .data = &any, .len = sizeof(any) };
+
 		if ((w & FD_CONNECTED) || sock_peer_known(fd))
 			return 0;
+		if (!(w & FD_BOUND))
+			sock_control(fd, &c); /* Linux has chosen a port by then */
 		return -EDESTADDRREQ;
 	}
 	if (m->msg_namelen < sizeof(to))
@@ -298,8 +303,8 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 		return r;
 	if (m->msg_iovlen > IOV_MOST)
 		return -EMSGSIZE;
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
+	if ((flags & MSG_OOB) && (w & FD_RAW))
+		return -EOPNOTSUPP; /* UDP takes no notice of it */
 	if (flags & MSG_ERRQUEUE)
 		return recv_error_queue(fd, m, flags);
 	if (w & FD_RDSHUT)
