@@ -16,7 +16,7 @@
 #define SERVER_PORT 80
 #define ETH_IP_TCP (14 + 20)
 
-/* ---- text by sequence number --------------------------------------------------------------------- */
+/* ---- text by sequence number ----------------------------------------------------------------- */
 
 /* The byte at relative sequence number @seq; the two directions differ. */
 static uint8_t pattern(uint32_t seq, bool ours)
@@ -38,7 +38,7 @@ static bool is_pattern(const uint8_t *p, size_t len, uint32_t seq, bool ours)
 	return true;
 }
 
-/* ---- set-up -------------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static struct inet_addr peer_addr(void)
 {
@@ -299,7 +299,7 @@ struct tcp_conn *conn_last_ack(const struct tcp_params *p)
 	return c;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void drop_socket(struct socket *sock)
 {
@@ -355,7 +355,7 @@ int conn_state(struct tcp_conn *c)
 	return inet->sk.state;
 }
 
-/* ---- notation -> segment ----------------------------------------------------------------------------- */
+/* ---- notation -> segment --------------------------------------------------------------------- */
 
 struct scanner {
 	const char *p, *all;
@@ -380,7 +380,8 @@ static uint32_t scan_number(struct scanner *s)
 
 	while (*s->p == ' ')
 		s->p++;
-	CHECK_MSG(isdigit((unsigned char)*s->p) || *s->p == '-', "number expected in \"%s\"", s->all);
+	CHECK_MSG(isdigit((unsigned char)*s->p) || *s->p == '-', "number expected in \"%s\"",
+		  s->all);
 	v = strtoul(s->p, &end, 10);
 	s->p = end;
 	return (uint32_t)v;
@@ -540,7 +541,7 @@ void icmp_in(struct tcp_conn *c, uint8_t type, uint8_t code, uint32_t rest, uint
 	free(frame);
 }
 
-/* ---- segment -> notation ----------------------------------------------------------------------------- */
+/* ---- segment -> notation --------------------------------------------------------------------- */
 
 static uint32_t read32(const uint8_t *p)
 {
@@ -594,7 +595,8 @@ static struct fake_frame *take_relative(struct tcp_conn *c, struct pkt *p)
 	}
 	if (!f)
 		return NULL;
-	CHECK_MSG(p->ip_csum_ok && (f->gso_size || p->l4_csum_ok), "wrong checksum: %s", pkt_text(p));
+	CHECK_MSG(p->ip_csum_ok && (f->gso_size || p->l4_csum_ok), "wrong checksum: %s",
+		  pkt_text(p));
 	CHECK_EQ(p->sport, c->lport);
 	if (!c->iss_known && (p->flags & TH_SYN)) {
 		c->iss = p->seq;
@@ -734,7 +736,7 @@ void fixture_ack_within(struct check_at at, struct tcp_conn *c, unsigned int ms,
 		check_failf(at, "wanted an ACK of %u; sent: %s", ack, pkt_text(&p));
 }
 
-/* ---- the program ----------------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 ssize_t conn_write_flags(struct tcp_conn *c, size_t n, int flags)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One TCP endpoint on a fake device, talked to by a scripted peer: a constructor per state, segments
- * in and out as packetdrill text, and a clock turned by hand.
+ * One TCP endpoint on a fake device, talked to by a scripted peer: a constructor per state,
+ * segments in and out as packetdrill text, and a clock turned by hand.
  *
  *	struct tcp_conn *c = conn_established(NULL);
  *	seg_in(c, "P. 1:101(100) ack 1");
@@ -10,8 +10,8 @@
  *	conn_free(c);
  *
  * Notation: FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [<options>], FLAGS of F S R P . U E W.
- * Numbers are relative: the peer's sequence numbers to its initial one and ours to ours, so that 0 is
- * the SYN and 1 the first byte of text, both ways. "TS val" of ours and "ecr" of the peer count
+ * Numbers are relative: the peer's sequence numbers to its initial one and ours to ours, so that 0
+ * is the SYN and 1 the first byte of text, both ways. "TS val" of ours and "ecr" of the peer count
  * milliseconds from our first segment; the peer's own clock stands as it is.
  *
  * We are 10.0.0.2, the peer is 10.0.0.1, a known neighbour. Text in either direction follows a
@@ -72,7 +72,7 @@ struct tcp_conn {
 	struct pkt last;          /* what seg_out() compared; payload not valid */
 };
 
-/* ---- states ------------------------------------------------------------------------------------ */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 /* @p: NULL = a plain peer. Frames sent on the way are consumed. */
 struct tcp_conn *conn_new(const struct tcp_params *p);          /* no socket yet */
@@ -100,11 +100,12 @@ void conn_accept(struct tcp_conn *c);
 /* TCP_*; TCP_CLOSE when no such connection exists. */
 int conn_state(struct tcp_conn *c);
 
-#define CHECK_STATE(c, want) \
-	check_str(CHECK_AT("state is " #want), conn_state_name(conn_state(c)), conn_state_name(want))
+#define CHECK_STATE(c, want)                                                   \
+	check_str(CHECK_AT("state is " #want), conn_state_name(conn_state(c)), \
+		  conn_state_name(want))
 const char *conn_state_name(int state);
 
-/* ---- the peer ---------------------------------------------------------------------------------- */
+/* ---- the peer -------------------------------------------------------------------------------- */
 
 /* A segment from the peer. Text is filled with the pattern. */
 void seg_in(struct tcp_conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -115,8 +116,8 @@ void conn_inject(struct tcp_conn *c, const struct pkt *p);
 void icmp_in(struct tcp_conn *c, uint8_t type, uint8_t code, uint32_t rest, uint32_t seq);
 
 /*
- * The next segment that we send is this one. Where @fmt has no "win" any window will do; <...> stands
- * for any options; where END is "?" the length is free. ARP is passed over.
+ * The next segment that we send is this one. Where @fmt has no "win" any window will do; <...>
+ * stands for any options. ARP is passed over.
  */
 #define seg_out(c, ...) fixture_seg_out(CHECK_AT("segment sent"), c, __VA_ARGS__)
 void fixture_seg_out(struct check_at at, struct tcp_conn *c, const char *fmt, ...)
@@ -135,7 +136,7 @@ void fixture_ack_within(struct check_at at, struct tcp_conn *c, unsigned int ms,
 #define seg_wait(c, ms) fixture_wait(CHECK_AT("something is sent in time"), c, ms)
 unsigned int fixture_wait(struct check_at at, struct tcp_conn *c, unsigned int ms);
 
-/* ---- the program ------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 ssize_t conn_write(struct tcp_conn *c, size_t n);             /* n bytes of the pattern */
 ssize_t conn_write_flags(struct tcp_conn *c, size_t n, int flags);

@@ -6,7 +6,7 @@
 
 #include <poll.h>
 
-/* ---- we close first: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT -------------------------------- */
+/* ---- we close first: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT -------------------------- */
 
 TEST(test_close_sends_fin)
 {
@@ -110,7 +110,9 @@ TEST(test_fin_wait2_of_a_program_lasts)
 	conn_free(c);
 }
 
-/* DEVIATES: RFC 9293 knows no limit; an orphan leaves FIN-WAIT-2 after tcp_fin_timeout, as Linux. */
+/*
+ * DEVIATES: RFC 9293 knows no limit; an orphan leaves FIN-WAIT-2 after tcp_fin_timeout, as Linux.
+ */
 TEST(test_fin_wait2_of_an_orphan_ends_after_60_s)
 {
 	struct tcp_conn *c = conn_fin_wait2(NULL);
@@ -137,7 +139,7 @@ TEST(test_fin_wait2_of_an_orphan_takes_the_fin)
 	conn_free(c);
 }
 
-/* ---- simultaneous close: RFC 9293 3.6, figure 13 -------------------------------------------------------- */
+/* ---- simultaneous close: RFC 9293 3.6, figure 13 --------------------------------------------- */
 
 TEST(test_simultaneous_close)
 {
@@ -177,7 +179,7 @@ TEST(test_closing_repeated_fin_is_acked)
 	conn_free(c);
 }
 
-/* ---- the peer closes first: CLOSE-WAIT, LAST-ACK -------------------------------------------------------- */
+/* ---- the peer closes first: CLOSE-WAIT, LAST-ACK --------------------------------------------- */
 
 TEST(test_fin_is_acked_and_read_as_end)
 {
@@ -261,7 +263,7 @@ TEST(test_close_wait_text_after_fin_is_ignored)
 	conn_free(c);
 }
 
-/* ---- shutdown() ------------------------------------------------------------------------------------------- */
+/* ---- shutdown() ------------------------------------------------------------------------------ */
 
 TEST(test_shutdown_twice_sends_one_fin)
 {
@@ -295,7 +297,7 @@ TEST(test_shutdown_unconnected_is_an_error)
 	conn_free(c);
 }
 
-/* ---- abort ------------------------------------------------------------------------------------------------- */
+/* ---- abort ----------------------------------------------------------------------------------- */
 
 /* RFC 9293 3.10.5 */
 TEST(test_linger_0_resets)
@@ -324,7 +326,10 @@ TEST(test_linger_0_throws_queued_text_away)
 	conn_free(c);
 }
 
-/* RFC 9293 3.10.4 with RFC 2525 2.17 (MUST-17 of 3.6.1): unread text means that something was lost. */
+/*
+ * RFC 9293 3.10.4 with RFC 2525 2.17 (MUST-17 of 3.6.1): unread text means that something was
+ * lost.
+ */
 TEST(test_close_with_unread_text_resets)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -384,7 +389,7 @@ TEST(test_text_after_close_gets_rst_in_fin_wait2)
 	conn_free(c);
 }
 
-/* ---- resets on the way down ---------------------------------------------------------------------------------- */
+/* ---- resets on the way down ------------------------------------------------------------------ */
 
 /* RFC 9293 3.10.7.4, second */
 TEST(test_fin_wait1_rst_resets)
@@ -457,7 +462,7 @@ TEST(test_close_wait_rst_in_window_is_challenged)
 	conn_free(c);
 }
 
-/* ---- orphans -------------------------------------------------------------------------------------------------- */
+/* ---- orphans --------------------------------------------------------------------------------- */
 
 TEST(test_orphan_gives_up_in_the_end)
 {
@@ -486,7 +491,10 @@ TEST(test_orphan_still_delivers_its_text)
 	conn_free(c);
 }
 
-/* Too many orphans: the connection is reset in place of being finished (tcp_max_orphans, as Linux). */
+/*
+ * Too many orphans: the connection is reset in place of being finished (tcp_max_orphans, as
+ * Linux).
+ */
 TEST(test_orphans_are_bounded)
 {
 	struct tcp_conn *c = conn_established(&(struct tcp_params){ .win = 100 });

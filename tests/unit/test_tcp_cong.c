@@ -58,7 +58,9 @@ static void ack(struct flow *f, uint32_t to)
 	seg_in(f->c, ". 1:1(0) ack %u", to);
 }
 
-/* One round trip: all that is in flight is acknowledged, every second segment; new segments sent. */
+/*
+ * One round trip: all that is in flight is acknowledged, every second segment; new segments sent.
+ */
 static unsigned int round_trip(struct flow *f)
 {
 	uint32_t end = f->nxt;
@@ -104,7 +106,7 @@ static unsigned int grow_to(struct flow *f, unsigned int segments)
 	return n;
 }
 
-/* ---- RFC 6928, RFC 5681 3.1 ----------------------------------------------------------------------------- */
+/* ---- RFC 6928, RFC 5681 3.1 ------------------------------------------------------------------ */
 
 TEST(test_initial_window_is_ten_segments)
 {
@@ -138,7 +140,9 @@ TEST(test_slow_start_doubles)
 	conn_free(f.c);
 }
 
-/* RFC 3465, RFC 5681 3.1: many ACKs for one segment do not open the window faster (ACK division). */
+/*
+ * RFC 3465, RFC 5681 3.1: many ACKs for one segment do not open the window faster (ACK division).
+ */
 TEST(test_slow_start_counts_bytes_not_acks)
 {
 	struct flow f = start(NULL);
@@ -185,7 +189,7 @@ TEST(test_window_restarts_after_idle)
 	conn_free(f.c);
 }
 
-/* ---- loss: RFC 5681 3.1, 3.2; RFC 9438 4.6 ------------------------------------------------------------------ */
+/* ---- loss: RFC 5681 3.1, 3.2; RFC 9438 4.6 --------------------------------------------------- */
 
 TEST(test_reno_halves)
 {
@@ -223,7 +227,10 @@ TEST(test_cubic_keeps_seven_tenths)
 	conn_free(f.c);
 }
 
-/* RFC 9438 4.2: back at W_max after K = cbrt(W_max * (1 - beta) / C) seconds, flat there, then beyond. */
+/*
+ * RFC 9438 4.2: back at W_max after K = cbrt(W_max * (1 - beta) / C) seconds, flat there, then
+ * beyond.
+ */
 TEST(test_cubic_is_back_at_w_max_after_k)
 {
 	struct flow f = start("cubic");

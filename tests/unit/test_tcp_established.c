@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP in ESTABLISHED: acceptability, challenge ACKs, delayed ACK, Nagle, persist, keepalive, PSH. */
+/*
+ * TCP in ESTABLISHED: acceptability, challenge ACKs, delayed ACK, Nagle, persist, keepalive, PSH.
+ */
 #include "tests/unit/tcp_fixture.h"
 
 #include <poll.h>
 
-/* Uses up the quick ACKs of a fresh connection, so that the next ones are delayed; relative end of text. */
+/*
+ * Uses up the quick ACKs of a fresh connection, so that the next ones are delayed; relative end of
+ * text.
+ */
 static uint32_t become_slow(struct tcp_conn *c)
 {
 	uint32_t seq = 1;
@@ -22,7 +27,7 @@ static uint32_t become_slow(struct tcp_conn *c)
 	return 0;
 }
 
-/* ---- first: check sequence number (RFC 9293 3.10.7.4, 3.4) ------------------------------------------- */
+/* ---- first: check sequence number (RFC 9293 3.10.7.4, 3.4) ----------------------------------- */
 
 TEST(test_established_text_is_delivered_and_acked)
 {
@@ -109,7 +114,7 @@ TEST(test_established_text_beyond_window_is_cut)
 	conn_free(c);
 }
 
-/* ---- second: RST (RFC 9293 3.10.7.4, RFC 5961 3.2) --------------------------------------------------- */
+/* ---- second: RST (RFC 9293 3.10.7.4, RFC 5961 3.2) ------------------------------------------- */
 
 TEST(test_established_rst_at_rcv_nxt_resets)
 {
@@ -170,7 +175,7 @@ TEST(test_established_write_after_rst_reports_reset_once)
 	conn_free(c);
 }
 
-/* ---- fourth: SYN (RFC 9293 3.10.7.4, RFC 5961 4.2) ------------------------------------------------------ */
+/* ---- fourth: SYN (RFC 9293 3.10.7.4, RFC 5961 4.2) ------------------------------------------- */
 
 TEST(test_established_syn_in_window_gets_challenge_ack)
 {
@@ -219,7 +224,7 @@ TEST(test_established_challenge_acks_are_limited)
 	conn_free(c);
 }
 
-/* ---- fifth: ACK (RFC 9293 3.10.7.4, RFC 5961 5.2) ---------------------------------------------------- */
+/* ---- fifth: ACK (RFC 9293 3.10.7.4, RFC 5961 5.2) -------------------------------------------- */
 
 TEST(test_established_segment_without_ack_is_dropped)
 {
@@ -264,7 +269,7 @@ TEST(test_established_old_ack_still_carries_text)
 	conn_free(c);
 }
 
-/* ---- delayed ACK (RFC 9293 3.8.6.3, RFC 5681 4.2) ---------------------------------------------------- */
+/* ---- delayed ACK (RFC 9293 3.8.6.3, RFC 5681 4.2) -------------------------------------------- */
 
 TEST(test_delayed_ack_of_a_single_segment_within_half_a_second)
 {
@@ -330,7 +335,7 @@ TEST(test_delayed_ack_of_an_interactive_connection_waits_also_after_a_pause)
 	conn_free(c);
 }
 
-/* ---- Nagle (RFC 9293 3.7.4) and PSH (3.9.1.2, MUST-61) -------------------------------------------------- */
+/* ---- Nagle (RFC 9293 3.7.4) and PSH (3.9.1.2, MUST-61) --------------------------------------- */
 
 TEST(test_nagle_holds_a_second_small_segment)
 {
@@ -445,7 +450,7 @@ TEST(test_msg_more_holds_a_partial_segment)
 	conn_free(c);
 }
 
-/* ---- persist timer (RFC 9293 3.8.6.1) ---------------------------------------------------------------------- */
+/* ---- persist timer (RFC 9293 3.8.6.1) -------------------------------------------------------- */
 
 TEST(test_persist_probes_a_closed_window_and_backs_off)
 {
@@ -455,7 +460,10 @@ TEST(test_persist_probes_a_closed_window_and_backs_off)
 	seg_in(c, ". 1:1(0) ack 1 win 0");
 	CHECK_EQ(conn_write(c, 100), 100);
 	seg_none(c);
-	/* MUST-36: keeps probing; MUST-37: for as long as it is answered. SHLD-30: growing intervals. */
+	/*
+	 * MUST-36: keeps probing; MUST-37: for as long as it is answered. SHLD-30: growing
+	 * intervals.
+	 */
 	for (int i = 0; i < 30; i++) {
 		ms = seg_wait(c, 125000);
 		CHECK_GE(ms, last);
@@ -486,7 +494,7 @@ TEST(test_persist_ends_when_nobody_answers)
 	conn_free(c);
 }
 
-/* ---- silly window avoidance, sender (RFC 9293 3.8.6.2.1) -------------------------------------------------- */
+/* ---- silly window avoidance, sender (RFC 9293 3.8.6.2.1) ------------------------------------- */
 
 TEST(test_sws_sender_waits_for_a_worthwhile_window)
 {
@@ -495,7 +503,8 @@ TEST(test_sws_sender_waits_for_a_worthwhile_window)
 	seg_in(c, ". 1:1(0) ack 1 win 0");
 	CHECK_EQ(conn_write(c, 5000), 5000);
 	seg_none(c);
-	seg_in(c, ". 1:1(0) ack 1 win 100"); /* neither a full segment nor half the largest window */
+	seg_in(c,
+	       ". 1:1(0) ack 1 win 100"); /* neither a full segment nor half the largest window */
 	seg_none(c);
 	seg_in(c, ". 1:1(0) ack 1 win 1460");
 	seg_out(c, ". 1:1461(1460) ack 1");
@@ -516,7 +525,7 @@ TEST(test_sws_sender_overrides_after_a_timeout)
 	conn_free(c);
 }
 
-/* ---- keepalive (RFC 9293 3.8.4) -------------------------------------------------------------------------------- */
+/* ---- keepalive (RFC 9293 3.8.4) -------------------------------------------------------------- */
 
 static struct tcp_conn *with_keepalive(void)
 {
@@ -638,9 +647,11 @@ TEST(test_persist_ends_by_user_timeout)
 	conn_free(c);
 }
 
-/* ---- half-open connections (RFC 9293 3.5.1, figures 9 and 10) ----------------------------------------------- */
+/* ---- half-open connections (RFC 9293 3.5.1, figures 9 and 10) -------------------------------- */
 
-/* The peer has crashed and opens anew: our ACK of what we know makes it reset the old connection. */
+/*
+ * The peer has crashed and opens anew: our ACK of what we know makes it reset the old connection.
+ */
 TEST(test_half_open_is_found_by_a_new_syn)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -672,7 +683,7 @@ TEST(test_half_open_is_found_by_sending)
 	conn_free(c);
 }
 
-/* ---- what wakes the program --------------------------------------------------------------------------------- */
+/* ---- what wakes the program ------------------------------------------------------------------ */
 
 TEST(test_program_is_woken_by_text_fin_and_reset)
 {

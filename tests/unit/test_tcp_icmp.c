@@ -5,7 +5,7 @@
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 
-/* ---- while connecting ------------------------------------------------------------------------------------ */
+/* ---- while connecting ------------------------------------------------------------------------ */
 
 TEST(test_icmp_port_unreachable_refuses_a_connect)
 {
@@ -69,7 +69,7 @@ TEST(test_icmp_ends_a_half_open_request)
 	conn_free(c);
 }
 
-/* ---- established: nothing but time ends it (RFC 9293 3.9.2.2, MUST-56; RFC 5927 5.2) ---------------------- */
+/* ---- established: nothing but time ends it (RFC 9293 3.9.2.2, MUST-56; RFC 5927 5.2) --------- */
 
 /* The program may learn of it by SO_ERROR, once, as on Linux, but no call fails for it. */
 static void soft_error(uint8_t type, uint8_t code, int err)

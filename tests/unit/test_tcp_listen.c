@@ -4,7 +4,7 @@
 
 #include "stack/tcp/tcp.h"
 
-/* ---- CLOSED: RFC 9293 3.10.7.1, 3.5.2 group 1 ---------------------------------------------------- */
+/* ---- CLOSED: RFC 9293 3.10.7.1, 3.5.2 group 1 ------------------------------------------------ */
 
 TEST(test_closed_syn_gets_rst_ack)
 {
@@ -54,7 +54,7 @@ TEST(test_closed_rst_is_never_answered)
 	conn_free(c);
 }
 
-/* ---- LISTEN: RFC 9293 3.10.7.2 -------------------------------------------------------------------- */
+/* ---- LISTEN: RFC 9293 3.10.7.2 --------------------------------------------------------------- */
 
 TEST(test_listen_rst_is_ignored)
 {
@@ -172,7 +172,9 @@ TEST(test_listen_handshake_gives_an_accepted_socket)
 	conn_free(c);
 }
 
-/* RFC 9293 3.10.7.2: text in a SYN may be left for a retransmission, but is never lost or doubled. */
+/*
+ * RFC 9293 3.10.7.2: text in a SYN may be left for a retransmission, but is never lost or doubled.
+ */
 TEST(test_listen_text_in_syn_is_delivered_once)
 {
 	struct tcp_conn *c = conn_listening(NULL);
@@ -231,7 +233,7 @@ TEST(test_isn_differs_by_ports_and_grows_with_time)
 	conn_free(c);
 }
 
-/* ---- what must not open a connection ----------------------------------------------------------------- */
+/* ---- what must not open a connection --------------------------------------------------------- */
 
 /* RFC 9293 3.9.2.3, MUST-57: a SYN to a broadcast or multicast address is discarded silently. */
 TEST(test_listen_syn_to_broadcast_is_dropped)
@@ -289,7 +291,7 @@ TEST(test_header_length_that_lies_is_dropped)
 	conn_free(c);
 }
 
-/* ---- the backlog (RFC 9293 3.10.1 leaves it to the implementation; numbers as Linux) ------------------ */
+/* ---- the backlog (RFC 9293 3.10.1 leaves it to the implementation; numbers as Linux) --------- */
 
 static void open_from(struct tcp_conn *c, uint16_t port)
 {
@@ -337,7 +339,10 @@ TEST(test_listen_children_are_accepted_in_order)
 	conn_free(c);
 }
 
-/* RFC 9293 3.10.4 (LISTEN): close deletes it; connections that nobody accepted are aborted (3.10.5). */
+/*
+ * RFC 9293 3.10.4 (LISTEN): close deletes it; connections that nobody accepted are aborted
+ * (3.10.5).
+ */
 TEST(test_listen_close_resets_the_unaccepted)
 {
 	struct tcp_conn *c = conn_listening(NULL);
@@ -375,7 +380,10 @@ TEST(test_two_listeners_on_one_port_are_refused)
 	conn_free(c);
 }
 
-/* The accept queue is full when the handshake's ACK comes: it is dropped; the SYN-ACK asks again later. */
+/*
+ * The accept queue is full when the handshake's ACK comes: it is dropped; the SYN-ACK asks again
+ * later.
+ */
 TEST(test_listen_ack_for_a_full_queue_is_made_up_for)
 {
 	struct tcp_conn *c = conn_listening(NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP without memory for buffers, at each moment that needs one: what was to be sent is as lost as if
- * the wire had lost it, and the same timers repair it. Nothing is ever forgotten for good.
+ * TCP without memory for buffers, at each moment that needs one: what was to be sent is as lost as
+ * if the wire had lost it, and the same timers repair it. Nothing is ever forgotten for good.
  */
 #include "tests/unit/tcp_fixture.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP options in: unknown and malformed ones, reserved bits, MSS, timestamps and PAWS (RFC 7323). */
+/*
+ * TCP options in: unknown and malformed ones, reserved bits, MSS, timestamps and PAWS (RFC 7323).
+ */
 #include "tests/unit/tcp_fixture.h"
 
-/* ---- what must not matter: RFC 9293 3.1 (MUST-6, MUST-7) ------------------------------------------------ */
+/* ---- what must not matter: RFC 9293 3.1 (MUST-6, MUST-7) ------------------------------------- */
 
 TEST(test_unknown_option_in_syn_is_skipped)
 {
@@ -46,7 +48,8 @@ TEST(test_known_option_with_wrong_length_is_ignored)
 {
 	struct tcp_conn *c = conn_listening(NULL);
 
-	seg_in(c, "S 0:0(0) <hex 0203ff,hex 030401ff,hex 040300,hex 0806aabbccdd,hex 0506aabbccdd>");
+	seg_in(c,
+	       "S 0:0(0) <hex 0203ff,hex 030401ff,hex 040300,hex 0806aabbccdd,hex 0506aabbccdd>");
 	seg_out(c, "S. 0:0(0) ack 1 <mss 1460>");
 	seg_in(c, ". 1:1(0) ack 1");
 	conn_accept(c);
@@ -100,7 +103,7 @@ TEST(test_psh_and_urg_bits_in_a_syn_do_not_matter)
 	conn_free(c);
 }
 
-/* ---- MSS: RFC 9293 3.7.1 ------------------------------------------------------------------------------------ */
+/* ---- MSS: RFC 9293 3.7.1 --------------------------------------------------------------------- */
 
 TEST(test_mss_of_the_peer_is_kept)
 {
@@ -162,7 +165,7 @@ TEST(test_maxseg_bounds_both_directions)
 	conn_free(c);
 }
 
-/* ---- timestamps: RFC 7323 3, 4 -------------------------------------------------------------------------------- */
+/* ---- timestamps: RFC 7323 3, 4 --------------------------------------------------------------- */
 
 static const struct tcp_params ts_on = { .ts = true, .tsval = 1000 };
 
@@ -204,7 +207,8 @@ TEST(test_ts_echo_of_a_delayed_ack_is_the_older_one)
 	int i;
 
 	for (i = 0; i < 40; i++, seq += 100) {
-		seg_in(c, "P. %u:%u(100) ack 1 <nop,nop,TS val %d ecr 0>", seq, seq + 100, 2000 + i);
+		seg_in(c, "P. %u:%u(100) ack 1 <nop,nop,TS val %d ecr 0>", seq, seq + 100,
+		       2000 + i);
 		CHECK_EQ(conn_read(c, 100), 100);
 		if (seg_forget(c) == 0)
 			break;
@@ -232,7 +236,8 @@ TEST(test_paws_rejects_an_old_timestamp)
 
 TEST(test_paws_wraps_around)
 {
-	struct tcp_conn *c = conn_established(&(struct tcp_params){ .ts = true, .tsval = 0xfffffff0 });
+	struct tcp_conn *c =
+		conn_established(&(struct tcp_params){.ts = true, .tsval = 0xfffffff0});
 
 	seg_in(c, "P. 1:11(10) ack 1 <nop,nop,TS val 16 ecr 0>");
 	CHECK_EQ(conn_read(c, 10), 10);
@@ -260,7 +265,10 @@ TEST(test_paws_ends_after_24_days_of_silence)
 	conn_free(c);
 }
 
-/* RFC 7323 3.2: without the option in a segment of a connection that has it: SHOULD be dropped; taken, as Linux. */
+/*
+ * RFC 7323 3.2: without the option in a segment of a connection that has it: SHOULD be dropped;
+ * taken, as Linux.
+ */
 TEST(test_ts_missing_is_tolerated)
 {
 	struct tcp_conn *c = conn_established(&ts_on);

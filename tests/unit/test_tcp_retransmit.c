@@ -2,7 +2,9 @@
 /* Retransmission without SACK: RFC 6298 (timeout), RFC 5681 and 6582 (fast retransmit, NewReno). */
 #include "tests/unit/tcp_fixture.h"
 
-/* A connection without delay in its handshake has an RTT near 0: the RTO is at its floor, 200 ms. */
+/*
+ * A connection without delay in its handshake has an RTT near 0: the RTO is at its floor, 200 ms.
+ */
 #define RTO_MIN 200
 
 /* Sends @n full segments and takes them off the device. */
@@ -12,7 +14,7 @@ static void send_segments(struct tcp_conn *c, unsigned int n)
 	CHECK_EQ(seg_forget(c), n);
 }
 
-/* ---- the timeout: RFC 6298 ---------------------------------------------------------------------------- */
+/* ---- the timeout: RFC 6298 ------------------------------------------------------------------- */
 
 TEST(test_rto_retransmits_the_first_segment)
 {
@@ -102,7 +104,10 @@ TEST(test_rto_is_off_when_nothing_is_in_flight)
 	conn_free(c);
 }
 
-/* RFC 6298 3 (Karn): a retransmitted segment gives no sample, and the backed-off RTO stays till one does. */
+/*
+ * RFC 6298 3 (Karn): a retransmitted segment gives no sample, and the backed-off RTO stays till
+ * one does.
+ */
 TEST(test_karn_keeps_the_backed_off_rto)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -111,7 +116,10 @@ TEST(test_karn_keeps_the_backed_off_rto)
 	CHECK_EQ(seg_wait(c, 1000), RTO_MIN);
 	CHECK_EQ(seg_forget(c), 1);
 	conn_ms(c, 100);
-	/* This ACK may be of either transmission. If it were taken as a sample the RTO would be 3 * 300. */
+	/*
+	 * This ACK may be of either transmission. If it were taken as a sample the RTO would be 3
+	 * * 300.
+	 */
 	seg_in(c, ". 1:1(0) ack 1461");
 	send_segments(c, 1);
 	CHECK_LE(seg_wait(c, 5000), 2 * RTO_MIN);
@@ -190,7 +198,7 @@ TEST(test_rto_then_slow_start_resends_the_rest)
 	conn_free(c);
 }
 
-/* ---- fast retransmit: RFC 5681 3.2 ----------------------------------------------------------------------- */
+/* ---- fast retransmit: RFC 5681 3.2 ----------------------------------------------------------- */
 
 static void dup_ack(struct tcp_conn *c, unsigned int n, uint32_t ack)
 {
@@ -252,7 +260,9 @@ TEST(test_segments_with_text_are_no_duplicate_acks)
 	conn_free(c);
 }
 
-/* RFC 6582 3.2 (3): a partial ACK retransmits the next hole at once; a full one ends the recovery. */
+/*
+ * RFC 6582 3.2 (3): a partial ACK retransmits the next hole at once; a full one ends the recovery.
+ */
 TEST(test_newreno_partial_ack_retransmits_the_next)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -270,7 +280,10 @@ TEST(test_newreno_partial_ack_retransmits_the_next)
 	conn_free(c);
 }
 
-/* RFC 5681 3.2 (2), (3): halved, and inflated by what has left: new segments go while duplicates arrive. */
+/*
+ * RFC 5681 3.2 (2), (3): halved, and inflated by what has left: new segments go while duplicates
+ * arrive.
+ */
 TEST(test_newreno_sends_new_text_during_recovery)
 {
 	struct tcp_conn *c = conn_established(&(struct tcp_params){ .cong = "reno" });

@@ -16,7 +16,7 @@ static struct tcp_conn *sending(unsigned int segments)
 /* First and last number of segment @n, from 0. */
 #define SEG(n) (1 + 1460 * (n))
 
-/* ---- the receiver: RFC 2018 4 ------------------------------------------------------------------------- */
+/* ---- the receiver: RFC 2018 4 ---------------------------------------------------------------- */
 
 TEST(test_sack_reports_what_lies_beyond_a_gap)
 {
@@ -40,7 +40,10 @@ TEST(test_sack_joins_adjacent_segments)
 	conn_free(c);
 }
 
-/* "The first SACK block MUST specify the contiguous block of data containing the segment which triggered" */
+/*
+ * "The first SACK block MUST specify the contiguous block of data containing the segment which
+ * triggered"
+ */
 TEST(test_sack_most_recent_block_goes_first)
 {
 	struct tcp_conn *c = conn_established(&sack_on);
@@ -135,7 +138,7 @@ TEST(test_dsack_reports_a_duplicate_above_a_gap)
 	conn_free(c);
 }
 
-/* ---- the sender: RFC 6675 ------------------------------------------------------------------------------- */
+/* ---- the sender: RFC 6675 -------------------------------------------------------------------- */
 
 /* RFC 6675 5 (2): three SACKed segments above (IsLost) start the recovery; NextSeg() (1). */
 TEST(test_sack_three_segments_above_start_recovery)
@@ -199,7 +202,8 @@ TEST(test_sack_retransmits_only_the_holes_in_super_segments)
 	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u %u:%u>", SEG(5), SEG(10), SEG(1), SEG(3));
 	while (seg_take(c, &p))
 		for (uint32_t i = 0; i < 10; i++)
-			if ((uint32_t)SEG(i) >= p.seq && (uint32_t)SEG(i + 1) <= p.seq + p.payload_len)
+			if ((uint32_t)SEG(i) >= p.seq &&
+			    (uint32_t)SEG(i + 1) <= p.seq + p.payload_len)
 				covered |= 1U << i;
 	CHECK_EQ(covered, 1U << 0 | 1U << 3 | 1U << 4);
 	conn_free(c);
@@ -263,8 +267,8 @@ TEST(test_sack_rescue_retransmits_the_tail)
 }
 
 /*
- * A retransmission counts as lost only when text that left after it is SACKed: here a second hole is
- * found late in the recovery, with three segments above it that left before it was sent again.
+ * A retransmission counts as lost only when text that left after it is SACKed: here a second hole
+ * is found late in the recovery, with three segments above it that left before it was sent again.
  */
 TEST(test_sack_second_hole_of_a_recovery_is_sent_once)
 {
@@ -333,8 +337,8 @@ TEST(test_sack_nonsense_is_ignored)
 	struct tcp_conn *c = sending(10);
 
 	for (int i = 0; i < 5; i++)
-		seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u %u:%u %u:%u>", SEG(11), SEG(15), SEG(3), SEG(3),
-		       SEG(5), SEG(4));
+		seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u %u:%u %u:%u>", SEG(11), SEG(15),
+		       SEG(3), SEG(3), SEG(5), SEG(4));
 	seg_none(c);
 	seg_in(c, ". 1:1(0) ack %u", SEG(10));
 	seg_none(c);
@@ -355,7 +359,10 @@ TEST(test_sack_after_a_timeout_skips_what_was_sacked)
 	conn_free(c);
 }
 
-/* RFC 6298 5.4, RFC 2018 8: after a first timeout the reports still hold; what was SACKed is skipped. */
+/*
+ * RFC 6298 5.4, RFC 2018 8: after a first timeout the reports still hold; what was SACKed is
+ * skipped.
+ */
 TEST(test_sack_reports_hold_over_a_first_timeout)
 {
 	struct tcp_conn *c = sending(5);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of level IPPROTO_TCP and what else a program asks a TCP socket: ranges and errors as Linux. */
+/*
+ * Options of level IPPROTO_TCP and what else a program asks a TCP socket: ranges and errors as
+ * Linux.
+ */
 #include "tests/unit/tcp_fixture.h"
 
 #include <linux/sockios.h>
@@ -24,7 +27,7 @@ static int get(struct tcp_conn *c, int name)
 	return conn_getopt(c, IPPROTO_TCP, name);
 }
 
-/* ---- integers -------------------------------------------------------------------------------------------- */
+/* ---- integers -------------------------------------------------------------------------------- */
 
 TEST(test_defaults)
 {
@@ -130,12 +133,20 @@ TEST(test_user_timeout_is_kept)
 	conn_free(c);
 }
 
-/* ---- what is not there fails ---------------------------------------------------------------------------- */
+/* ---- what is not there fails ----------------------------------------------------------------- */
 
 TEST(test_unknown_options_are_enoprotoopt)
 {
-	static const int names[] = { 0, 15, 99, 200, -1, TCP_MD5SIG, TCP_REPAIR, TCP_ULP, TCP_ZEROCOPY_RECEIVE,
-				     TCP_FASTOPEN_KEY };
+	static const int names[] = {0,
+				    15,
+				    99,
+				    200,
+				    -1,
+				    TCP_MD5SIG,
+				    TCP_REPAIR,
+				    TCP_ULP,
+				    TCP_ZEROCOPY_RECEIVE,
+				    TCP_FASTOPEN_KEY};
 	struct tcp_conn *c = fresh();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -170,7 +181,7 @@ TEST(test_short_buffer_gets_what_fits)
 	conn_free(c);
 }
 
-/* ---- TCP_CONGESTION ----------------------------------------------------------------------------------------- */
+/* ---- TCP_CONGESTION -------------------------------------------------------------------------- */
 
 static void check_congestion(struct tcp_conn *c, const char *want)
 {
@@ -195,7 +206,7 @@ TEST(test_congestion_names)
 	conn_free(c);
 }
 
-/* ---- TCP_INFO ------------------------------------------------------------------------------------------------- */
+/* ---- TCP_INFO -------------------------------------------------------------------------------- */
 
 static struct tcp_info info(struct tcp_conn *c)
 {
@@ -265,7 +276,7 @@ TEST(test_info_of_a_fresh_socket)
 	conn_free(c);
 }
 
-/* ---- effects ---------------------------------------------------------------------------------------------------- */
+/* ---- effects --------------------------------------------------------------------------------- */
 
 TEST(test_maxseg_of_a_connection_is_the_size_in_use)
 {
@@ -354,7 +365,7 @@ TEST(test_linger2_bounds_fin_wait2)
 	conn_free(c);
 }
 
-/* ---- ioctl -------------------------------------------------------------------------------------------------------- */
+/* ---- ioctl ----------------------------------------------------------------------------------- */
 
 TEST(test_ioctl_inq_and_outq)
 {
@@ -375,7 +386,7 @@ TEST(test_ioctl_inq_and_outq)
 	conn_free(c);
 }
 
-/* ---- calls in the wrong state ------------------------------------------------------------------------------------- */
+/* ---- calls in the wrong state ---------------------------------------------------------------- */
 
 TEST(test_calls_on_an_unconnected_socket)
 {
@@ -457,7 +468,8 @@ TEST(test_send_buffer_fills_and_empties)
 	wakes = c->wakes;
 	seg_forget(c);
 	for (int i = 0; i < 10; i++) {
-		seg_in(c, ". 1:1(0) ack %u", c->last.seq + (uint32_t)MIN(1460, total - (ssize_t)c->last.seq + 1));
+		seg_in(c, ". 1:1(0) ack %u",
+		       c->last.seq + (uint32_t)MIN(1460, total - (ssize_t)c->last.seq + 1));
 		seg_forget(c);
 	}
 	CHECK_EQ(conn_poll(c) & POLLOUT, POLLOUT);

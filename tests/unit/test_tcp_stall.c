@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP against itself when an end or the medium pauses: readers that stop, outages, both ways at once. */
+/*
+ * TCP against itself when an end or the medium pauses: readers that stop, outages, both ways at
+ * once.
+ */
 #include "tests/unit/tcp_pair.h"
 
 #include "stack/tcp/tcp.h"
@@ -74,7 +77,8 @@ static void finish(struct tcp_pair *p, struct stream *s, uint64_t limit_ms)
 	while (s->got < s->total) {
 		write_all(s);
 		read_some(s, SIZE_MAX);
-		CHECK_MSG(pair_ms(p, start) < limit_ms, "stuck after %zu of %zu bytes", s->got, s->total);
+		CHECK_MSG(pair_ms(p, start) < limit_ms, "stuck after %zu of %zu bytes", s->got,
+			  s->total);
 		pair_run_ms(p, 1);
 	}
 }
@@ -225,7 +229,8 @@ static void both_ways(const struct medium *m, size_t total, uint64_t limit_ms)
 		write_all(&b);
 		read_some(&a, SIZE_MAX);
 		read_some(&b, SIZE_MAX);
-		CHECK_MSG(pair_ms(p, start) < limit_ms, "stuck after %zu and %zu bytes", a.got, b.got);
+		CHECK_MSG(pair_ms(p, start) < limit_ms, "stuck after %zu and %zu bytes", a.got,
+			  b.got);
 		pair_run_ms(p, 1);
 	}
 	pair_close(p);
@@ -239,8 +244,13 @@ TEST(test_both_ways_at_once)
 
 TEST(test_both_ways_at_once_with_everything_wrong)
 {
-	both_ways(&(struct medium){ .seed = 10, .loss = 30, .reorder = 100, .duplicate = 30, .corrupt = 10,
-				    .delay_us = 2000 }, MB, 200000);
+	both_ways(&(struct medium){.seed = 10,
+				   .loss = 30,
+				   .reorder = 100,
+				   .duplicate = 30,
+				   .corrupt = 10,
+				   .delay_us = 2000},
+		  MB, 200000);
 }
 
 /* Loss rates from none to a quarter, several seeds each: slower, but it always arrives. */
@@ -250,8 +260,8 @@ TEST(test_loss_grid)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
 		for (uint64_t seed = 1; seed <= 5; seed++) {
-			struct tcp_pair *p = pair_new(&(struct medium){ .seed = seed * 77 + i, .loss = rates[i],
-								       .delay_us = 5000 });
+			struct tcp_pair *p = pair_new(&(struct medium){
+				.seed = seed * 77 + i, .loss = rates[i], .delay_us = 5000});
 
 			pair_connect(p);
 			pair_transfer(p, 0, rates[i] < 200 ? 100000 : 30000, 3000);

@@ -15,7 +15,10 @@ static struct tcp_conn *bound_socket(void)
 	return c;
 }
 
-/* RFC 7323 2.2, 3.2, RFC 2018 2, RFC 9293 3.7.1: all is offered in the SYN; its window is unscaled. */
+/*
+ * RFC 7323 2.2, 3.2, RFC 2018 2, RFC 9293 3.7.1: all is offered in the SYN; its window is
+ * unscaled.
+ */
 TEST(test_connect_sends_a_syn_that_offers_everything)
 {
 	struct tcp_conn *c = bound_socket();
@@ -130,7 +133,7 @@ TEST(test_syn_sent_text_in_synack_is_delivered_once)
 	conn_free(c);
 }
 
-/* ---- simultaneous open: RFC 9293 3.5, figure 7 ----------------------------------------------------- */
+/* ---- simultaneous open: RFC 9293 3.5, figure 7 ----------------------------------------------- */
 
 TEST(test_simultaneous_open_answers_with_synack)
 {
@@ -206,7 +209,7 @@ TEST(test_simultaneous_open_close_sends_fin_when_established)
 	conn_free(c);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------ */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /* RFC 6298 2.1, 5.5: after 1 s, then twice as long each time; six retries as Linux. */
 TEST(test_syn_retransmission_backs_off_and_times_out)
@@ -255,7 +258,7 @@ TEST(test_lost_syn_starts_text_with_3_s)
 	conn_free(c);
 }
 
-/* ---- the program ------------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 /* RFC 9293 3.10.4, SYN-SENT: delete the TCB; nothing is sent. */
 TEST(test_close_in_syn_sent_is_silent)
@@ -301,9 +304,11 @@ TEST(test_connect_to_broadcast_is_refused)
 {
 	struct tcp_conn *c = bound_socket();
 
-	CHECK_LT(sock_connect(c->sock, conn_addr(PKT_IP(10, 0, 0, 255), 80), sizeof(struct sockaddr_in)),
+	CHECK_LT(sock_connect(c->sock, conn_addr(PKT_IP(10, 0, 0, 255), 80),
+			      sizeof(struct sockaddr_in)),
 		 0);
-	CHECK_LT(sock_connect(c->sock, conn_addr(PKT_IP(224, 0, 0, 5), 80), sizeof(struct sockaddr_in)),
+	CHECK_LT(sock_connect(c->sock, conn_addr(PKT_IP(224, 0, 0, 5), 80),
+			      sizeof(struct sockaddr_in)),
 		 0);
 	seg_none(c);
 	conn_free(c);
@@ -324,7 +329,10 @@ TEST(test_connect_chooses_an_ephemeral_port)
 	conn_free(c);
 }
 
-/* RFC 7323 3.2: an echo that we never sent belongs to an older connection; counted as PAWSActive by Linux. */
+/*
+ * RFC 7323 3.2: an echo that we never sent belongs to an older connection; counted as PAWSActive
+ * by Linux.
+ */
 TEST(test_syn_sent_synack_with_a_foreign_echo_gets_rst)
 {
 	struct tcp_conn *c = conn_new(NULL);

@@ -117,7 +117,10 @@ TEST(test_time_wait_syn_with_older_timestamp_does_not_reopen)
 	conn_free(c);
 }
 
-/* RFC 9293 3.6.1, MUST-13: the port pair is not taken again by our own connect for a time (1 s, timestamps). */
+/*
+ * RFC 9293 3.6.1, MUST-13: the port pair is not taken again by our own connect for a time (1 s,
+ * timestamps).
+ */
 TEST(test_time_wait_without_timestamps_blocks_our_own_connect)
 {
 	struct tcp_conn *c = conn_connected(&(struct tcp_params){ .reuseaddr = true });
@@ -189,7 +192,7 @@ TEST(test_time_wait_overflow_ends_at_once)
 	conn_free(c);
 }
 
-/* ---- FIN-WAIT-2 of an orphan, which is kept in the same form --------------------------------------------- */
+/* ---- FIN-WAIT-2 of an orphan, which is kept in the same form --------------------------------- */
 
 static struct tcp_conn *orphan_in_fin_wait2(void)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Retransmissions that were not needed: a D-SACK tells (RFC 2883, RFC 3708), and the window comes back. */
+/*
+ * Retransmissions that were not needed: a D-SACK tells (RFC 2883, RFC 3708), and the window comes
+ * back.
+ */
 #include "tests/unit/tcp_fixture.h"
 
 static const struct tcp_params sack_on = { .sack = true };
@@ -59,7 +62,10 @@ TEST(test_needless_fast_retransmit_is_undone_while_recovering)
 	struct tcp_conn *c = ten_in_flight();
 
 	reordered(c);
-	/* The late original makes the ACK move, the copy gives the D-SACK; the rest is still under way. */
+	/*
+	 * The late original makes the ACK move, the copy gives the D-SACK; the rest is still under
+	 * way.
+	 */
 	seg_in(c, ". 1:1(0) ack %u", SEG(4));
 	seg_in(c, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", SEG(4), SEG(0), SEG(1));
 	seg_in(c, ". 1:1(0) ack %u", SEG(10));

@@ -5,9 +5,11 @@
 #include <linux/sockios.h>
 #include <poll.h>
 
-/* ---- receiving ------------------------------------------------------------------------------------------ */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
-/* RFC 6093 3.1: the pointer names the byte behind the urgent one, so that 3 means the third byte. */
+/*
+ * RFC 6093 3.1: the pointer names the byte behind the urgent one, so that 3 means the third byte.
+ */
 TEST(test_urgent_byte_is_out_of_band)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -37,7 +39,10 @@ TEST(test_urgent_byte_is_read_once)
 	conn_free(c);
 }
 
-/* The pointer may arrive before its byte: RFC 9293 3.8.5 (MUST-32: the program is told as soon as possible). */
+/*
+ * The pointer may arrive before its byte: RFC 9293 3.8.5 (MUST-32: the program is told as soon as
+ * possible).
+ */
 TEST(test_urgent_pointer_ahead_of_its_byte)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -119,7 +124,7 @@ TEST(test_urgent_byte_then_fin)
 	conn_free(c);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 TEST(test_send_oob_sets_the_pointer_behind_the_last_byte)
 {

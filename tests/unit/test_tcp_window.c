@@ -2,7 +2,7 @@
 /* Windows: scaling (RFC 7323 2), what we announce (RFC 9293 3.8.6), zero, shrinking, tuning. */
 #include "tests/unit/tcp_fixture.h"
 
-/* ---- the peer's window ---------------------------------------------------------------------------------- */
+/* ---- the peer's window ----------------------------------------------------------------------- */
 
 TEST(test_window_limits_what_is_in_flight)
 {
@@ -11,7 +11,8 @@ TEST(test_window_limits_what_is_in_flight)
 	CHECK_EQ(conn_write(c, 10000), 10000);
 	seg_out(c, ". 1:1461(1460) ack 1");
 	seg_out(c, ". 1461:2921(1460) ack 1");
-	seg_none(c); /* 1079 are left: neither a full segment nor half the window (RFC 9293 3.8.6.2.1) */
+	/* 1079 are left: neither a full segment nor half the window (RFC 9293 3.8.6.2.1). */
+	seg_none(c);
 	seg_in(c, ". 1:1(0) ack 1461");
 	seg_out(c, ". 2921:4381(1460) ack 1");
 	seg_none(c);
@@ -58,7 +59,9 @@ TEST(test_window_scale_is_at_most_14)
 {
 	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 15, .win = 1 });
 
-	/* 1 << 14 = 16384 bytes: the initial congestion window is the limit, 10 segments of 1460. */
+	/*
+	 * 1 << 14 = 16384 bytes: the initial congestion window is the limit, 10 segments of 1460.
+	 */
 	CHECK_EQ(conn_write(c, 20000), 20000);
 	CHECK_EQ(seg_forget(c), 10);
 	conn_free(c);
@@ -77,7 +80,10 @@ TEST(test_window_is_not_scaled_without_both_offers)
 	conn_free(c);
 }
 
-/* RFC 9293 3.8.6 (MUST-34): a shrunk window is borne: nothing new, but what is out may be sent again. */
+/*
+ * RFC 9293 3.8.6 (MUST-34): a shrunk window is borne: nothing new, but what is out may be sent
+ * again.
+ */
 TEST(test_window_shrunk_by_the_peer_is_borne)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -112,7 +118,7 @@ TEST(test_window_is_not_updated_by_an_old_segment)
 	conn_free(c);
 }
 
-/* ---- our window -------------------------------------------------------------------------------------------- */
+/* ---- our window ------------------------------------------------------------------------------ */
 
 /* RFC 9293 3.8.6: the right edge never moves left; 3.8.6.2.2: it opens in worthwhile steps. */
 TEST(test_window_announced_never_shrinks)
@@ -183,7 +189,9 @@ TEST(test_window_clamp_is_the_limit)
 {
 	struct tcp_conn *c = conn_listening(NULL);
 
-	CHECK_EQ(sock_setsockopt(c->listener, IPPROTO_TCP, TCP_WINDOW_CLAMP, &(int){ 8000 }, sizeof(int)), 0);
+	CHECK_EQ(sock_setsockopt(c->listener, IPPROTO_TCP, TCP_WINDOW_CLAMP, &(int){8000},
+				 sizeof(int)),
+		 0);
 	conn_handshake(c, true);
 	CHECK_LE(c->last.win, 8000);
 	conn_accept(c);
@@ -222,7 +230,8 @@ TEST(test_window_grows_with_the_rate_of_reading)
 /* SO_RCVBUF turns the tuning off, as on Linux. */
 TEST(test_window_of_a_fixed_buffer_does_not_grow)
 {
-	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 7, .rcvbuf = 20000 });
+	struct tcp_conn *c =
+		conn_established(&(struct tcp_params){.wscale = 1 + 7, .rcvbuf = 20000});
 	uint32_t seq = 1;
 
 	for (int i = 0; i < 500; i++, seq += 1460) {
@@ -235,7 +244,7 @@ TEST(test_window_of_a_fixed_buffer_does_not_grow)
 	conn_free(c);
 }
 
-/* ---- the initial window -------------------------------------------------------------------------------------- */
+/* ---- the initial window ---------------------------------------------------------------------- */
 
 /* A window in the SYN is at most 65535 (RFC 7323 2.2) and worth several segments. */
 TEST(test_window_of_a_syn_is_unscaled)
