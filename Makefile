@@ -44,6 +44,9 @@ endif
 # The runtime of ASan has to be the first library of a process; the launcher puts it in front of libwireshim.so.
 ifneq ($(findstring address,$(SANITIZE)),)
 ASAN_RUNTIME := $(shell $(CC) -print-file-name=$(if $(filter clang,$(LINK_KIND)),libclang_rt.asan-$(shell uname -m).so,libasan.so))
+# And it has to start before other constructors allocate: started by a malloc() inside newlocale() (libp11-kit), it
+# asks for the text of a dlsym() error and upsets the lock of the locales, which curl then waits for.
+$(OUT)/libwireshim.so: DEFS += -Wl,-z,initfirst
 endif
 
 # --- sources ------------------------------------------------------------------------------------------------------
