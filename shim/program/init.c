@@ -103,8 +103,13 @@ void shim_init(void)
 	config_load();
 }
 
-__attribute__((constructor)) static void load(void)
+/* Where we start before libc's own constructor (-z initfirst, for ASan) it is we who give it the environment. */
+__attribute__((constructor)) static void load(int argc, char **argv, char **envp)
 {
+	(void)argc;
+	(void)argv;
+	if (!environ)
+		environ = envp;
 	shim_init();
 	real_resolve(true);
 	pthread_atfork(fork_prepare, fork_parent, shim_adopt);
