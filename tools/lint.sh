@@ -47,10 +47,11 @@ lint_gcc() {
 		-fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-file-leak -c -o /dev/null
 }
 
+# Half as many steps a function as the path analyzer takes by default: half the time, and it still leaves none of the
+# small functions before its end.
 lint_tidy() {
-	# shellcheck disable=SC2016 # for the inner shell
-	printf '%s\0' "${product[@]}" "${tests[@]}" | xargs -0 -n 4 -P "$jobs" bash -c \
-		'clang-tidy --quiet "${@:2}" -- -std=gnu11 $1' tidy "${cppflags[*]}"
+	printf '%s\0' "${product[@]}" "${tests[@]}" | xargs -0 -P "$jobs" -I '{}' clang-tidy --quiet \
+		--extra-arg={-Xclang,-analyzer-config,-Xclang,max-nodes=100000} '{}' -- -std=gnu11 "${cppflags[@]}"
 }
 
 # Off, with reasons:

@@ -204,7 +204,7 @@ static void interrupted_connect(void)
 	pid = fork();
 	if (pid == 0) {
 		raise(SIGUSR1);
-		connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof(to));
+		(void)connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof(to));
 		_exit(write(tell[1], "returned", 8) != 8);
 	}
 	for (int i = 0; i < 30; i++) {
