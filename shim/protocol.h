@@ -16,7 +16,8 @@
  * else "d/IFACE/A.B.C.D". WIRESHIM_SOCKET holds "wireshim/KEY" and WIRESHIM_TOKEN the secret that
  * lets processes of another user than the host's own in.
  *
- * A socket is named by its SO_COOKIE in the program. A listening socket's anchor carries struct
+ * A socket is named by its SO_COOKIE in the program, by processes that hold it: a request says under
+ * which descriptor, and the host looks. A listening socket's anchor carries struct
  * accept_record messages, each with one SCM_RIGHTS descriptor: the program end of the new socket's
  * anchor, whose hello the host has written itself.
  *
@@ -40,7 +41,7 @@
 #include <sys/socket.h>
 
 enum {
-	WIRESHIM_MAGIC = 0x77736831, /* "wsh1": changes with any change of this file */
+	WIRESHIM_MAGIC = 0x77736832, /* "wsh2": changes with any change of this file */
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,
@@ -113,7 +114,7 @@ struct ctl_msg {
 	uint64_t cookie;    /* socket meant; 0 = none */
 	uint32_t arg[4];
 	uint32_t len;       /* bytes of data that follow */
-	uint32_t pad;
+	int32_t fd;         /* request: number of the socket meant in the asking process */
 };
 
 struct ctl_hello_reply {

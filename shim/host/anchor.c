@@ -234,6 +234,59 @@ int anchor_unread(const struct anchor *a)
 	return sys_ioctl(a->watch.fd, FIONREAD, &n) ? 0 : n;
 }
 
+/* Does /proc show the process namespace that process ids of our peers are of? In a new one it may not. */
+static bool proc_is_ours(void)
+{
+	char self[16];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = 0;
+	return atoi(self) == getpid();
+}
+
+/* 1: it has the socket under that number; 0: it has not; negative: the kernel does not show it to us. */
+static int look_at_descriptor(const struct anchor *a, int32_t pid, int fd)
+{
+	char path[48], target[64], wanted[64];
+	ssize_t n;
+
+	if (pid <= 0)
+		return -ESRCH; /* of a process namespace that we cannot see into */
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0 && errno != ENOENT)
+		return -EACCES;
+	if (!proc_is_ours())
+		return -ESRCH;
+	if (n < 0)
+		return 0;
+	target[n] = 0;
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)a->peer_ino);
+	return strcmp(target, wanted) == 0;
+}
+
+/**
+ * anchor_held_by() - may this process speak for the socket?
+ * @pid: of the control connection
+ * @uid: the same
+ * @fd:  number under which the process says it has the socket
+ *
+ * Who made the socket may, and whoever has it by fork, exec or a message. Cookies are easily guessed,
+ * so the kernel is asked. A process that the kernel does not let us look into has to be of the same
+ * user as the socket's maker, whom no secret protects from him.
+ */
+bool anchor_held_by(struct anchor *a, int32_t pid, uint32_t uid, int fd)
+{
+	int ret;
+
+	if (pid > 0 && (pid == a->pid || pid == a->holder))
+		return true;
+	ret = look_at_descriptor(a, pid, fd);
+	if (ret > 0)
+		a->holder = pid;
+	return ret < 0 ? uid == a->uid : ret;
+}
+
 /* Takes our end away from the program; the record stays for its questions. */
 static void become_record(struct anchor *a)
 {

@@ -143,7 +143,9 @@ static void child_connected(struct anchor *listener, struct anchor *child)
 	child->is_child = true;
 	child->listener = listener;
 	list_add_tail(&child->sibling, &listener->children);
+	child->parent = listener->cookie;
 	child->pid = listener->pid;
+	child->uid = listener->uid;
 	if (listener->sock->sk)
 		sock_set_owner(child->sock, listener->sock->sk->owner.pid, listener->sock->sk->owner.comm);
 	child->established = child->host->now;
@@ -256,7 +258,8 @@ int listen_requeue(struct anchor *listener, struct anchor *child)
 	struct socket *sock = child->sock;
 	int ret;
 
-	if (listener->state != ANCHOR_LISTENING || !child->is_child || child->touched || !sock)
+	if (listener->state != ANCHOR_LISTENING || !child->is_child || child->touched || !sock ||
+	    child->parent != listener->cookie)
 		return -EINVAL;
 	if (listener->handing)
 		return -EAGAIN;

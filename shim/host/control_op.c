@@ -34,6 +34,7 @@ struct linger_wait {
 /* A process that was started with this host: the host does not end before it. */
 struct lifeline {
 	struct watch watch; /* first member; a pidfd */
+	int32_t pid;
 	struct list_head list;
 };
 
@@ -133,6 +134,8 @@ static int32_t op_getsockopt(struct call *k)
 		if (len < sizeof(value))
 			return -EINVAL;
 		anchor_work(k->a);
+		if (!k->a->sock)
+			return -ENOENT; /* closed a moment ago */
 		value = name == SO_ERROR ? anchor_take_error(k->a) : k->a->oob_inline;
 		memcpy(k->buf, &value, sizeof(value));
 		len = sizeof(value);
@@ -205,6 +208,8 @@ static int32_t op_error(struct call *k)
 	int err;
 
 	anchor_work(k->a);
+	if (!k->a->sock)
+		return -ENOENT; /* closed a moment ago */
 	if (k->req->arg[0] == 1)
 		err = k->a->err ? k->a->err : k->a->sock->sk ? k->a->sock->sk->err : 0;
 	else
@@ -427,6 +432,9 @@ static void add_lifeline(struct host *h, struct control *c)
 
 	if (h->thread)
 		return;
+	list_for_each_entry(l, &h->lifelines, list)
+		if (l->pid == c->pid)
+			return;
 	if (sys_getsockopt(c->watch.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) && c->pid > 0)
 		fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	if (fd < 0)
@@ -437,6 +445,7 @@ static void add_lifeline(struct host *h, struct control *c)
 		sys_close(fd);
 		return;
 	}
+	l->pid = c->pid;
 	list_add_tail(&l->list, &h->lifelines);
 	h->lifeline_count++;
 }
@@ -546,7 +555,7 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 	}
 	if (op->socket) {
 		k.a = find_socket(c->host, req->cookie);
-		if (!k.a) {
+		if (!k.a || !anchor_held_by(k.a, c->pid, c->uid, req->fd)) {
 			control_reply(c, req, -ENOENT, NULL, NULL, 0);
 			return;
 		}

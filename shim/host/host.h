@@ -79,6 +79,8 @@ struct anchor {
 	uint64_t peer_ino, own_ino;   /* inode numbers of both ends */
 	uint64_t hello_deadline;      /* ANCHOR_HELLO only */
 	int32_t pid;                  /* of who made it */
+	int32_t holder;               /* another process that was found to hold it; 0 = none */
+	uint64_t parent;              /* of a child: cookie of its listener */
 	uint32_t uid;
 	uint16_t family, type;
 	uint8_t protocol;
@@ -141,6 +143,7 @@ struct control {
 	char comm[16];
 	struct list_head replies;     /* did not fit into the socket */
 	size_t reply_bytes;
+	unsigned int deferred;        /* requests that wait for their answer */
 };
 
 /* An answer that is given later. */
@@ -189,6 +192,7 @@ struct host {
 	unsigned int lifeline_count;
 	uint64_t idle_since;          /* ns; 0 = busy */
 	uint64_t sweep_at;
+	uint64_t listen_again;        /* ns; end of a pause of the listeners, 0 = none */
 	struct socket *expect_sock;   /* the child whose anchor is just being made */
 	uint64_t expect_cookie;
 	struct anchor *expect_anchor;
@@ -227,6 +231,7 @@ int lock_open(struct host *h, char *err);
 void listeners_drain(struct host *h);
 /* Stops listening; false when somebody came in that moment (and the host listens again). */
 bool listeners_end(struct host *h);
+void listeners_resume(struct host *h);
 /* A connection to our own stream listener, with the hello of @anchor's future child written. */
 int listeners_dial(struct host *h, const struct anchor_hello *hello, int *fd_out,
 		   uint64_t *cookie_out, uint64_t *ino_out);
@@ -262,6 +267,8 @@ void anchor_set_sock(struct anchor *a, struct socket *sock);
 int anchor_take_error(struct anchor *a);
 void anchors_limbo(struct host *h);
 int anchor_unread(const struct anchor *a);
+/* Does the process hold the socket as its descriptor @fd? */
+bool anchor_held_by(struct anchor *a, int32_t pid, uint32_t uid, int fd);
 
 /* --- anchor_stream.c: bytes --- */
 void stream_work(struct anchor *a);
