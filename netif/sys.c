@@ -8,9 +8,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "netif/sys.h"
@@ -132,6 +134,16 @@ int sys_open(const char *path, int flags, mode_t mode)
 ssize_t sys_write(int fd, const void *buf, size_t len)
 {
 	return CALL(SYS_write, fd, buf, len);
+}
+
+/** sys_writable() - would write(2) go on at once? Return: 1, 0 or negative errno */
+int sys_writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct timespec now = { 0, 0 };
+	long ret = CALL(SYS_ppoll, &p, 1, &now, NULL, 0);
+
+	return ret < 0 ? (int)ret : (p.revents & POLLOUT) != 0;
 }
 
 /** sys_close() - close(2); Return: 0 or negative errno */

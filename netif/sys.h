@@ -26,6 +26,7 @@ int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags);
 int sys_ioctl(int fd, unsigned long request, void *arg);
 int sys_open(const char *path, int flags, mode_t mode);
 ssize_t sys_write(int fd, const void *buf, size_t len);
+int sys_writable(int fd);
 int sys_close(int fd);
 
 /* For the host's loop. */

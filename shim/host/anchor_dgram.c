@@ -35,6 +35,8 @@ static void send_message(struct anchor *a, const struct dgram_hdr *hdr, const ui
 	if (n != -EAGAIN)
 		return; /* -EMSGSIZE, -ENOBUFS: lost, as a datagram may be */
 	a->writable = false;
+	if (a->held)
+		return; /* an answer to a program that reads none of them */
 	a->held = malloc(sizeof(*hdr) + len);
 	if (!a->held)
 		return;

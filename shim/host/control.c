@@ -4,7 +4,8 @@
  *
  * One SEQPACKET connection per process. Requests that are ready are served in the same turn, in the
  * order in which they lie in each connection; an answer that has to wait (a name, a lingering close)
- * is remembered as struct deferred and overtaken by later ones, which the seq allows. What comes is
+ * is remembered as struct deferred and overtaken by later ones, which the seq allows. Who does not
+ * read his answers, or has DEFERRED_MAX to come, is not listened to until that changes. What comes is
  * checked like input from the wire: a malformed message ends the connection.
  *
  * Ancillary data is never given room, so that the kernel closes descriptors that come along.
@@ -18,6 +19,7 @@ enum {
 	MESSAGE_MAX = sizeof(struct ctl_msg) + CTL_DATA_MAX,
 	REPLIES_MAX = 4 * 1024 * 1024, /* bytes that wait for a program which does not read */
 	TURN_REQUESTS = 64,
+	DEFERRED_MAX = 64,             /* requests of one connection that wait for their answer */
 };
 
 struct reply {
@@ -53,6 +55,19 @@ struct control *control_create(struct host *h, int fd, int32_t pid, uint32_t uid
 	list_add_tail(&c->all, &h->controls);
 	h->greeting_count++;
 	return c;
+}
+
+/* Not to be listened to for the moment. */
+static bool blocked(const struct control *c)
+{
+	return !list_empty(&c->replies) || c->deferred >= DEFERRED_MAX;
+}
+
+static void update_interest(struct control *c)
+{
+	uint32_t events = blocked(c) ? 0 : EPOLLIN | EPOLLRDHUP;
+
+	watch_modify(c->host, &c->watch, events | (list_empty(&c->replies) ? 0 : (uint32_t)EPOLLOUT));
 }
 
 static void control_put(struct control *c)
@@ -111,7 +126,7 @@ static void queue_reply(struct control *c, const struct ctl_msg *m, const void *
 		memcpy(r->bytes + sizeof(*m), data, len);
 	c->reply_bytes += r->len;
 	list_add_tail(&r->list, &c->replies);
-	watch_modify(c->host, &c->watch, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+	update_interest(c);
 }
 
 static void flush_replies(struct control *c)
@@ -125,7 +140,7 @@ static void flush_replies(struct control *c)
 		list_del(&r->list);
 		free(r);
 	}
-	watch_modify(c->host, &c->watch, EPOLLIN | EPOLLRDHUP);
+	update_interest(c);
 }
 
 /**
@@ -151,6 +166,8 @@ void control_reply(struct control *c, const struct ctl_msg *req, int32_t result,
 void control_defer(struct control *c, const struct ctl_msg *req, struct deferred *d)
 {
 	c->refs++;
+	c->deferred++;
+	update_interest(c);
 	*d = (struct deferred){ .ctl = c, .seq = req->seq, .op = req->op, .flags = req->flags,
 				.cookie = req->cookie };
 }
@@ -162,6 +179,8 @@ void control_answer(struct deferred *d, int32_t result, const uint32_t arg[4], c
 	struct ctl_msg req = { .op = d->op, .flags = d->flags, .seq = d->seq, .cookie = d->cookie };
 
 	control_reply(d->ctl, &req, result, arg, data, len);
+	d->ctl->deferred--;
+	update_interest(d->ctl);
 	control_put(d->ctl);
 	d->ctl = NULL;
 }
@@ -278,12 +297,11 @@ static bool request_ok(const struct ctl_msg *req, size_t len)
 	       len == sizeof(*req) + req->len;
 }
 
-/* One message. False: nothing is there, or the connection has ended. */
-static bool serve_one(struct control *c)
+/* The hello, into a place of its own: the request of another connection may be in hand. */
+static bool take_first(struct control *c)
 {
-	struct host *h = c->host;
-	struct ctl_msg req;
-	ssize_t n = sys_recv(c->watch.fd, h->ctl_buf, MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	uint8_t buf[sizeof(struct anchor_hello)];
+	ssize_t n = sys_recv(c->watch.fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n == -EINTR)
 		return true;
@@ -293,8 +311,27 @@ static bool serve_one(struct control *c)
 		control_destroy(c);
 		return false;
 	}
+	return take_hello(c, buf, (size_t)n);
+}
+
+/* One message. False: nothing is there, or the connection has ended. */
+static bool serve_one(struct control *c)
+{
+	struct host *h = c->host;
+	struct ctl_msg req;
+	ssize_t n;
+
 	if (!c->greeted)
-		return take_hello(c, h->ctl_buf, (size_t)n);
+		return take_first(c);
+	n = sys_recv(c->watch.fd, h->ctl_buf, MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	if (n == -EINTR)
+		return true;
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		control_destroy(c);
+		return false;
+	}
 	memset(&req, 0, sizeof(req));
 	memcpy(&req, h->ctl_buf, MIN((size_t)n, sizeof(req)));
 	if (!request_ok(&req, (size_t)n)) {
@@ -315,6 +352,12 @@ static void control_ready(struct host *h, struct watch *w, uint32_t events)
 		flush_replies(c);
 	if (c->watch.fd < 0 || !(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
 		return;
+	if (blocked(c)) {
+		/* Only its end comes here: nobody is left to read the answers. */
+		if (events & (EPOLLHUP | EPOLLERR))
+			control_destroy(c);
+		return;
+	}
 	/* The first message at once: it may be an anchor's, which others may ask about. */
 	if (!c->greeted && !serve_one(c))
 		return;
@@ -339,7 +382,7 @@ void controls_drain(struct host *h)
 
 		list_del(&c->pending);
 		c->refs++;
-		while (served < TURN_REQUESTS && c->watch.fd >= 0 && serve_one(c))
+		while (served < TURN_REQUESTS && c->watch.fd >= 0 && !blocked(c) && serve_one(c))
 			served++;
 		if (served == TURN_REQUESTS && c->watch.fd >= 0)
 			list_add_tail(&c->pending, &h->ctl_pending);

@@ -18,6 +18,15 @@
 
 #include "shim/host/host.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+enum {
+	SILENT_MS = 100, /* without a hello, when descriptors are short */
+	PAUSE_MS = 50,
+};
+
 /* "@PREFIX/NAME" or "@PREFIX/NAME/SUFFIX"; @suffix 0 = none. */
 static socklen_t abstract_name(struct sockaddr_un *sun, const char *prefix, const char *name, char suffix)
 {
@@ -35,10 +44,13 @@ static int name_open(int type, const char *prefix, const char *name, char suffix
 {
 	struct sockaddr_un sun;
 	socklen_t len = abstract_name(&sun, prefix, name, suffix);
-	int fd = sys_socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), ret;
+	int fd = sys_socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), ret, no = 0;
 
 	if (fd < 0)
 		return fd;
+	/* Nobody may send descriptors to the host: closing a foreign one can take its time. Where the
+	 * kernel cannot refuse them, it closes them itself, since they are never given room. */
+	(void)sys_setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
 	ret = sys_bind(fd, &sun, len);
 	if (ret == 0)
 		ret = sys_listen(fd, 4096);
@@ -49,19 +61,58 @@ static int name_open(int type, const char *prefix, const char *name, char suffix
 	return fd;
 }
 
+/* Ends the connections that have sat here without a word; a program writes its hello at once. */
+static bool end_silent(struct host *h)
+{
+	uint64_t at = h->now + (HELLO_MS - SILENT_MS) * NSEC_PER_MSEC;
+	unsigned int before = h->greeting_count;
+	struct anchor *a, *next_anchor;
+	struct control *c, *next_control;
+
+	if (!before)
+		return false;
+	list_for_each_entry_safe(a, next_anchor, &h->anchors, all)
+		if (a->state == ANCHOR_HELLO && a->hello_deadline < at)
+			anchor_destroy(a);
+	list_for_each_entry_safe(c, next_control, &h->controls, all)
+		if (!c->greeted && c->hello_deadline < at)
+			control_destroy(c);
+	return h->greeting_count < before;
+}
+
+static void listeners_pause(struct host *h)
+{
+	watch_modify(h, &h->listen_stream, 0);
+	watch_modify(h, &h->listen_packet, 0);
+	watch_modify(h, &h->listen_lock, 0);
+	h->listen_again = h->now + PAUSE_MS * NSEC_PER_MSEC;
+}
+
+/** listeners_resume() - the end of a pause */
+void listeners_resume(struct host *h)
+{
+	h->listen_again = 0;
+	watch_modify(h, &h->listen_stream, EPOLLIN);
+	watch_modify(h, &h->listen_packet, EPOLLIN);
+	watch_modify(h, &h->listen_lock, EPOLLIN);
+}
+
 /* EMFILE: the connection is taken with the reserve and ended, so that its owner sees an error. */
 static void refuse_one(struct host *h, int listener)
 {
 	int fd;
 
 	h->totals.fd_exhausted++;
-	if (h->reserve_fd < 0)
+	if (end_silent(h))
 		return;
-	sys_close(h->reserve_fd);
+	if (h->reserve_fd >= 0)
+		sys_close(h->reserve_fd);
 	fd = sys_accept4(listener, SOCK_CLOEXEC);
 	if (fd >= 0)
 		sys_close(fd);
 	h->reserve_fd = sys_open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		listeners_pause(h); /* the whole machine is out of them: asking at once would only spin */
 	host_log(h, LOG_LEVEL_ERR, "out of descriptors: a connection was refused (raise 'ulimit -n')");
 }
 

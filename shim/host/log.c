@@ -24,5 +24,7 @@ void host_log(struct host *h, int level, const char *fmt, ...)
 	va_end(args);
 	len = n < 0 ? len : MIN(len + n, (int)sizeof(line) - 2);
 	line[len++] = '\n';
-	(void)sys_write(h->log_fd, line, (size_t)len);
+	/* A pipe that nobody reads must not hold the host up: it has room for a line, or loses it. */
+	if (sys_writable(h->log_fd) == 1)
+		(void)sys_write(h->log_fd, line, (size_t)len);
 }

@@ -89,6 +89,8 @@ static uint64_t next_deadline(struct host *h)
 		set_earlier(&at, h->idle_since + IDLE_MS * NSEC_PER_MSEC);
 	if (h->record_count)
 		set_earlier(&at, h->sweep_at);
+	if (h->listen_again)
+		set_earlier(&at, h->listen_again);
 	list_for_each_entry(a, &h->limbo, limbo)
 		set_earlier(&at, a->limbo_until);
 	if (h->greeting_count)
@@ -219,6 +221,8 @@ void host_turn(struct host *h, int64_t wait_ns)
 	lingers_check(h, NULL);
 	anchors_limbo(h);
 	hello_expire(h);
+	if (h->listen_again && h->now >= h->listen_again)
+		listeners_resume(h);
 	if (h->record_count && h->now >= h->sweep_at)
 		registry_sweep(h);
 	check_idle(h);
