@@ -41,7 +41,8 @@ static void send_message(struct anchor *a, const struct dgram_hdr *hdr, const ui
 	if (!a->held)
 		return;
 	memcpy(a->held, hdr, sizeof(*hdr));
-	memcpy(a->held + sizeof(*hdr), payload, len);
+	if (len)
+		memcpy(a->held + sizeof(*hdr), payload, len);
 	a->held_len = sizeof(*hdr) + len;
 	a->held_off = 0;
 }
@@ -50,7 +51,7 @@ static void send_error(struct anchor *a, int err)
 {
 	struct dgram_hdr hdr = { .magic = WIRESHIM_MAGIC, .kind = DGRAM_ERROR, .err = err };
 
-	send_message(a, &hdr, NULL, 0);
+	send_message(a, &hdr, (const uint8_t *)"", 0);
 }
 
 /* A message that did not fit before; its buffer goes in any case. */
