@@ -97,6 +97,16 @@ void listeners_resume(struct host *h)
 	watch_modify(h, &h->listen_lock, EPOLLIN);
 }
 
+/* Says why; the hello is read, since a close with it unread would throw the answer away. */
+static void say_refused(int fd)
+{
+	const struct ctl_msg m = { .magic = WIRESHIM_MAGIC, .op = CTL_HELLO, .result = -ENFILE };
+	uint8_t hello[sizeof(struct anchor_hello)];
+
+	(void)sys_recv(fd, hello, sizeof(hello), MSG_DONTWAIT);
+	(void)sys_sendto(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+}
+
 /* EMFILE: the connection is taken with the reserve and ended, so that its owner sees an error. */
 static void refuse_one(struct host *h, int listener)
 {
@@ -108,8 +118,11 @@ static void refuse_one(struct host *h, int listener)
 	if (h->reserve_fd >= 0)
 		sys_close(h->reserve_fd);
 	fd = sys_accept4(listener, SOCK_CLOEXEC);
-	if (fd >= 0)
+	if (fd >= 0) {
+		if (listener == h->listen_packet.fd)
+			say_refused(fd);
 		sys_close(fd);
+	}
 	h->reserve_fd = sys_open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		listeners_pause(h); /* the whole machine is out of them: asking at once would only spin */
