@@ -377,9 +377,10 @@ static int wait_connected(int fd)
 		if (r <= 0)
 			return r < 0 ? r : -EINPROGRESS;
 		state = CTL_S_CONNECTED;
-		r = (revents & (POLLHUP | POLLERR)) == POLLHUP ? 0 : sock_error(fd, &state);
-		if (r < 0)
-			return connect_failed(fd, r);
+		r = (revents & (POLLHUP | POLLERR)) == POLLHUP ? 0 : sock_look(fd, &state);
+		/* Reset since it was made: as where Linux wakes the caller in time, the next call tells. */
+		if (r < 0 && (state != CTL_S_DEAD || (revents & POLLERR)))
+			return connect_failed(fd, sock_error(fd, NULL));
 		if (state != CTL_S_CONNECTING) {
 			gate_lift(fd);
 			return 0;

@@ -32,7 +32,7 @@ struct end {
 	bool seqpacket;
 	uint64_t cookie;
 	uint16_t type, port;
-	bool nonblock, connected, listening, gate, eof;
+	bool nonblock, connected, listening, gate, eof, dead;
 	int gate_left, err;
 	struct sockaddr_in local, peer;
 	int options[64];
@@ -176,6 +176,15 @@ static void make_connection(struct fake_host *h, const struct end *listener)
 	close(fd);
 }
 
+static void reset(struct end *e)
+{
+	e->err = ECONNRESET;
+	e->eof = true;
+	e->dead = true;
+	e->connected = false;
+	shutdown(e->fd, SHUT_RDWR);
+}
+
 static int do_connect(struct end *e, const struct ctl_msg *m, const struct sockaddr_in *to)
 {
 	if (to->sin_family == AF_UNSPEC) {
@@ -264,10 +273,13 @@ static int socket_request(struct fake_host *h, struct end *e, const struct ctl_m
 		*out_len = sizeof(value);
 		return 0;
 	case CTL_ERROR:
+		if (e->port == FAKE_SHORT && e->connected)
+			reset(e);
 		err = e->err;
 		if (m->arg[0] != 1)
 			e->err = 0;
 		*arg0 = e->listening   ? CTL_S_LISTENING
+			: e->dead      ? CTL_S_DEAD
 			: e->connected ? CTL_S_CONNECTED
 			: e->gate      ? CTL_S_CONNECTING
 				       : CTL_S_OPEN;

@@ -15,6 +15,7 @@ enum fake_port {
 	FAKE_UNREACHABLE = 5,	/* fails in the answer */
 	FAKE_RESET = 6,		/* connected; after the first bytes: ECONNRESET */
 	FAKE_FIN = 7,		/* connected; "bye" and the end come at once */
+	FAKE_SHORT = 9,		/* -EINPROGRESS, then connected; reset just when it is asked about */
 	FAKE_DGRAM_REFUSED = 8, /* datagram: DGRAM_ERROR comes back instead of an echo */
 };
 

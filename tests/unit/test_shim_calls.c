@@ -292,6 +292,10 @@ static void reset_and_fin(void)
 	WANT_ERRNO(recv(fd, buf, 8, 0), ECONNRESET);
 	WANT(recv(fd, buf, 8, 0) == 0);
 	WANT_ERRNO(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+	/* Reset between being made and being looked at: connect() has succeeded, the next call tells. */
+	fd = open_to(SOCK_STREAM, FAKE_SHORT);
+	WANT_ERRNO(send(fd, "x", 1, MSG_NOSIGNAL), ECONNRESET);
+	WANT_ERRNO(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
 }
 
 static void server(void)
