@@ -312,7 +312,7 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr
 			m.msg_name = alen ? addr : NULL;
 			m.msg_namelen = m.msg_name ? *alen : 0;
 			r = dgram_recv(fd, w, &m, flags);
-			if (r >= 0 && m.msg_name)
+			if (r >= 0 && addr && alen)
 				*alen = m.msg_namelen;
 			return edge(saved, r);
 		}
@@ -586,9 +586,9 @@ int sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
 	ssize_t r;
 
 	if (unlikely(!plain_tx(w))) {
-		const struct msghdr *first = count ? &vec[0].msg_hdr : NULL;
-		enum route route = tx_route(fd, &w, flags, first ? first->msg_name : NULL,
-					    first ? first->msg_namelen : 0, &r);
+		void *name = count ? vec[0].msg_hdr.msg_name : NULL;
+		socklen_t namelen = count ? vec[0].msg_hdr.msg_namelen : 0;
+		enum route route = tx_route(fd, &w, flags, name, namelen, &r);
 		int saved = errno;
 
 		if (route == ENDED)
