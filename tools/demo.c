@@ -30,8 +30,7 @@ enum { FILE_BYTES = 100 * 1000 * 1000, SERVER_WAIT_S = 20 };
 #define HERE_DEV "wshim0"
 #define HERE_ADDR "10.77.0.2/24"
 #define FAR_ADDR "10.77.0.1"
-#define FAR_PREFIX FAR_ADDR "/24"
-#define FAR_PREFIX FAR_ADDR "/24"
+#define FAR_PREFIX "10.77.0.1/24"
 #define PAGE "<html><body>Hello from the far side of the wire.</body></html>\n"
 
 struct demo {
