@@ -35,7 +35,11 @@ void anchor_dirty(struct anchor *a)
 
 static void sock_woken(struct socket *sock)
 {
-	anchor_dirty(sock->user);
+	struct anchor *a = sock->user;
+
+	if (a->state == ANCHOR_CONNECTING && sock->sk->state == TCP_ESTABLISHED)
+		a->came_up = true;
+	anchor_dirty(a);
 }
 
 /** anchor_set_sock() - ties @sock to the anchor; it is released with it */

@@ -471,6 +471,10 @@ void stream_connecting(struct anchor *a)
 		err = anchor_take_error(a);
 		if (!err && a->sock->sk->state == TCP_CLOSE)
 			err = ECONNABORTED;
+	} else if (a->came_up && state == TCP_CLOSE) {
+		/* Linux wakes the call in ESTABLISHED: it succeeds, and the error is for the next one. */
+		a->readable = true; /* the gate is not to count as data lost */
+		err = 0;
 	} else {
 		/* The call that waits, coming back: it takes the error and the state with it. */
 		err = -sock_connect(a->sock, (const struct sockaddr *)&a->target, a->target_len);
@@ -501,6 +505,7 @@ int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len,
 	if (ret == -EINPROGRESS && a->state == ANCHOR_FRESH) {
 		a->state = ANCHOR_CONNECTING;
 		a->nonblock = nonblock;
+		a->came_up = false;
 		a->gate_left += GATE_BYTES;
 		a->started = a->host->now;
 		a->err = 0;

@@ -97,6 +97,7 @@ struct anchor {
 	bool closed;                  /* it does not */
 	bool reset_on_close;          /* unread data was lost, or nobody accepted it */
 	bool nonblock;                /* the connect() under way does not wait */
+	bool came_up;                 /* and it was ESTABLISHED at some time */
 	bool touched;                 /* used since it was accepted */
 	bool is_child;
 	bool reported;                /* in the list of ended connections */

@@ -140,6 +140,52 @@ SIGPIPE
 EPIPE"
 }
 
+@test "reset in the same moment as connected: connect() succeeds, the next call says ECONNRESET" {
+	# 10.77.0.66 is this program: it answers the SYN with SYN,ACK and RST while the host is stopped, which finds both.
+	start_bg server on_peer "$PYTHON" -u -c '
+import os, signal, socket, struct, subprocess
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("peer0", 0))
+mac, me = s.getsockname()[4], bytes([10, 77, 0, 66])
+print("ready")
+def checksum(b):
+    n = sum(struct.unpack("!%dH" % (len(b) // 2), b))
+    return 0xffff - (n % 0xffff or 0xffff) if n else 0xffff
+def tcp(frame, seq, ack, flags):
+    ports = frame[36:38] + frame[34:36]
+    head = struct.pack("!IIBBHHH", seq, ack, 0x50, flags, 8000, 0, 0)
+    pseudo = me + frame[26:30] + struct.pack("!HH", 6, 20)
+    head = ports + head[:12] + struct.pack("!H", checksum(pseudo + ports + head)) + head[14:]
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + me + frame[26:30]
+    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+    s.send(frame[6:12] + mac + b"\x08\x00" + ip + head)
+while True:
+    f = s.recv(2000)
+    if f[12:14] == b"\x08\x06" and f[21] == 1 and f[38:42] == me:
+        s.send(f[6:12] + mac + f[12:21] + b"\x02" + mac + me + f[22:32])
+    elif f[12:14] == b"\x08\x00" and f[23] == 6 and f[30:34] == me and f[47] & 2:
+        host = int(subprocess.run(["pgrep", "-f", "^wireshim host"], capture_output=True, text=True).stdout or 0)
+        seq = struct.unpack("!I", f[38:42])[0]
+        if host:
+            os.kill(host, signal.SIGSTOP)
+        tcp(f, 1000, seq + 1, 0x12)
+        tcp(f, 1001, seq + 1, 0x14)
+        if host:
+            os.kill(host, signal.SIGCONT)'
+	wait_for 'grep -q ready "$(out server)"'
+	run shim "$PYTHON" -c '
+import errno, socket
+s = socket.socket()
+print(s.connect_ex(("10.77.0.66", 80)))
+try:
+    s.send(b"x")
+except OSError as e:
+    print(errno.errorcode[e.errno])'
+	assert_status 0
+	assert_eq "$output" "0
+ECONNRESET"
+}
+
 @test "a program that dies by kill -9 leaves no connection on the peer" {
 	start_bg server on_peer socat -u TCP4-LISTEN:8004,reuseaddr -
 	wait_port peer 8004
