@@ -332,6 +332,20 @@ int sock_ioctl(struct socket *sock, unsigned long cmd, int *value)
 }
 
 /**
+ * sock_dev_ioctl() - ioctl() about interfaces, see netdevice(7)
+ * @sock: socket
+ * @cmd:  SIOCGIF..., SIOCSIF...
+ * @arg:  a struct ifreq, question and answer; SIOCGIFCONF: room for many, NULL to learn their size
+ * @len:  bytes of @arg; SIOCGIFCONF: set to those of the answer
+ *
+ * Return: 0 or negative errno; -ENOTTY for what is not there
+ */
+int sock_dev_ioctl(struct socket *sock, unsigned long cmd, void *arg, size_t *len)
+{
+	return sock->ops->dev_ioctl ? sock->ops->dev_ioctl(sock, cmd, arg, len) : -ENOTTY;
+}
+
+/**
  * sock_poll() - what poll() shows
  * @sock: socket
  *

@@ -43,6 +43,7 @@ struct proto_ops {
 	int (*getname)(struct socket *sock, struct sockaddr_storage *addr, bool peer); /* length or errno */
 	unsigned int (*poll)(const struct socket *sock);
 	int (*ioctl)(struct socket *sock, unsigned long cmd, int *value);
+	int (*dev_ioctl)(struct socket *sock, unsigned long cmd, void *arg, size_t *len); /* NULL = none */
 	int (*listen)(struct socket *sock, int backlog);
 	int (*shutdown)(struct socket *sock, int how); /* SHUT_RD ... */
 	int (*setsockopt)(struct socket *sock, int level, int name, const void *val, socklen_t len);
@@ -82,6 +83,7 @@ int sock_setsockopt(struct socket *sock, int level, int name, const void *val, s
 int sock_getsockopt(struct socket *sock, int level, int name, void *val, socklen_t *len);
 int sock_shutdown(struct socket *sock, int how);
 int sock_ioctl(struct socket *sock, unsigned long cmd, int *value);
+int sock_dev_ioctl(struct socket *sock, unsigned long cmd, void *arg, size_t *len);
 unsigned int sock_poll(const struct socket *sock);
 /* close(): the program is gone; the transport finishes by itself. */
 void sock_release(struct socket *sock);

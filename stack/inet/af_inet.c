@@ -10,9 +10,11 @@
  *
  * Read first: man 7 ip, man 2 bind, connect; RFC 1122 4.1 and 4.2 for what applications may expect.
  */
+#include <linux/sockios.h>
 #include <stdlib.h>
 
 #include "stack/inet/af_inet.h"
+#include "stack/inet/devinet.h"
 
 #define PROTOSW_MAX 8
 #define PROTOCOL_MAX 263 /* Linux's IPPROTO_MAX: IPPROTO_MPTCP is 262 */
@@ -152,7 +154,7 @@ void inet_sock_clone(struct inet_sock *child, const struct inet_sock *parent)
 	to->linger_s = from->linger_s;
 	to->rcvtimeo_us = from->rcvtimeo_us;
 	to->sndtimeo_us = from->sndtimeo_us;
-	to->priority = from->priority;
+	to->priority = 0; /* as sk_clone() of Linux: SO_PRIORITY is not passed on */
 	to->mark = from->mark;
 	to->bound_dev_if = from->bound_dev_if;
 }
@@ -430,9 +432,17 @@ static unsigned int inet_poll(const struct socket *sock)
 
 static int inet_ioctl(struct socket *sock, unsigned long cmd, int *value)
 {
+	/* Who may not change routes and neighbours. */
+	if (cmd == SIOCADDRT || cmd == SIOCDELRT || cmd == SIOCSARP || cmd == SIOCDARP)
+		return -EPERM;
 	if (!sock->sk->prot->ioctl)
 		return -ENOTTY;
 	return sock->sk->prot->ioctl(sock->sk, cmd, value);
+}
+
+static int inet_socket_dev_ioctl(struct socket *sock, unsigned long cmd, void *arg, size_t *len)
+{
+	return inet_dev_ioctl(sock->net, cmd, arg, len);
 }
 
 static int inet_shutdown(struct socket *sock, int how)
@@ -586,6 +596,7 @@ const struct proto_ops inet_stream_ops = {
 	.getname = inet_getname,
 	.poll = inet_poll,
 	.ioctl = inet_ioctl,
+	.dev_ioctl = inet_socket_dev_ioctl,
 	.listen = inet_stream_listen,
 	.shutdown = inet_shutdown,
 	.setsockopt = inet_setsockopt,
@@ -640,6 +651,7 @@ const struct proto_ops inet_dgram_ops = {
 	.getname = inet_getname,
 	.poll = inet_poll,
 	.ioctl = inet_ioctl,
+	.dev_ioctl = inet_socket_dev_ioctl,
 	.listen = inet_no_listen,
 	.shutdown = inet_shutdown,
 	.setsockopt = inet_setsockopt,

@@ -56,6 +56,14 @@ int inet_select_addr(struct net *net, struct net_device *dev, const struct inet_
 void inet_ifa_ready(struct in_ifaddr *ifa);
 void inet_ifa_conflict(struct in_ifaddr *ifa);
 
+
+/* devinet_ioctl.c: what programs may ask. */
+enum { DEV_LOWER_UP = 1 << 16 }; /* IFF_LOWER_UP of linux/if.h, which does not go with net/if.h */
+unsigned int dev_get_flags(const struct net_device *dev);
+typedef void (*inet_if_entry_fn)(void *arg, const struct net_device *dev, const struct in_ifaddr *ifa);
+void inet_if_dump(struct net *net, inet_if_entry_fn entry, void *arg);
+int inet_dev_ioctl(struct net *net, unsigned long cmd, void *arg, size_t *len);
+
 /* Part of inet_pernet_ops. */
 void devinet_init(struct net *net);
 void devinet_exit(struct net *net);
