@@ -141,6 +141,7 @@ EPIPE"
 }
 
 @test "reset in the same moment as connected: connect() succeeds, the next call says ECONNRESET" {
+	needs_product # Linux itself may wake the caller too late
 	# 10.77.0.66 is this program: it answers the SYN with SYN,ACK and RST while the host is stopped, which finds both.
 	start_bg server on_peer "$PYTHON" -u -c '
 import os, signal, socket, struct, subprocess
@@ -164,14 +165,12 @@ while True:
     if f[12:14] == b"\x08\x06" and f[21] == 1 and f[38:42] == me:
         s.send(f[6:12] + mac + f[12:21] + b"\x02" + mac + me + f[22:32])
     elif f[12:14] == b"\x08\x00" and f[23] == 6 and f[30:34] == me and f[47] & 2:
-        host = int(subprocess.run(["pgrep", "-f", "^wireshim host"], capture_output=True, text=True).stdout or 0)
+        host = int(subprocess.check_output(["pgrep", "-f", "^wireshim host"]))
         seq = struct.unpack("!I", f[38:42])[0]
-        if host:
-            os.kill(host, signal.SIGSTOP)
+        os.kill(host, signal.SIGSTOP)
         tcp(f, 1000, seq + 1, 0x12)
         tcp(f, 1001, seq + 1, 0x14)
-        if host:
-            os.kill(host, signal.SIGCONT)'
+        os.kill(host, signal.SIGCONT)'
 	wait_for 'grep -q ready "$(out server)"'
 	run shim "$PYTHON" -c '
 import errno, socket
