@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the programs of the differential suite share: see diff.h. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 #include <stdarg.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Listening sockets: backlog, their calls, their end. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 static void calls_on_it(void)
 {

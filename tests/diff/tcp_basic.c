@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection from socket() to close(), and what a fresh socket answers. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 static void fresh(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How a connection ends: orderly, reset, half, with data left. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 enum { ALL = POLLIN | POLLOUT | POLLRDHUP | POLLPRI };
 

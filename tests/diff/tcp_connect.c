@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* connect() in its ways: refused, blocking and not, again, and to what cannot be. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 static void refused(void)
 {

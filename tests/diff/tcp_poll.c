@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* poll() and ppoll() on connections and on what is none. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 enum { ALL = POLLIN | POLLOUT | POLLRDHUP | POLLPRI | POLLRDNORM | POLLWRNORM | POLLRDBAND | POLLWRBAND };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams between two sockets: order, boundaries, lengths, addresses, poll. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 enum { ALL = POLLIN | POLLOUT | POLLRDHUP | POLLPRI | POLLRDNORM | POLLWRNORM };
 
