@@ -191,7 +191,7 @@ ssize_t sys_read(int fd, void *buf, size_t len)
 /** sys_inode() - inode number of a descriptor; Return: 0 or negative errno */
 int sys_inode(int fd, uint64_t *ino)
 {
-	struct statx stx;
+	struct statx stx = { .stx_ino = 0 };
 	int ret = (int)CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &stx);
 
 	if (ret == 0)

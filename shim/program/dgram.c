@@ -237,7 +237,7 @@ static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
 	struct {
 		struct dgram_hdr h;
 		char payload[ERRQUEUE_PAYLOAD];
-	} q;
+	} q = { .h = { .magic = 0 } };
 	struct ctl_call c = { .op = CTL_RECVERR, .reply = &q, .room = sizeof(q) };
 	size_t done = 0, left;
 	int r = sock_control(fd, &c);
