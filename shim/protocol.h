@@ -17,9 +17,10 @@
  * lets processes of another user than the host's own in.
  *
  * A socket is named by its SO_COOKIE in the program, by processes that hold it: a request says under
- * which descriptor, and the host looks. A listening socket's anchor carries struct
- * accept_record messages, each with one SCM_RIGHTS descriptor: the program end of the new socket's
- * anchor, whose hello the host has written itself.
+ * which descriptor, and the host looks; -ESTALE = no such socket, or it is not yours.
+ *
+ * A listening socket's anchor carries struct accept_record messages, each with one SCM_RIGHTS
+ * descriptor: the program end of the new socket's anchor, whose hello the host has written itself.
  *
  * The gate. While a connect() is under way the anchor must not poll writable. The shim asks CONNECT
  * and, when the answer is -EINPROGRESS, sets SO_SNDBUF of the anchor to the minimum and writes

@@ -556,7 +556,7 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 	if (op->socket) {
 		k.a = find_socket(c->host, req->cookie);
 		if (!k.a || !anchor_held_by(k.a, c->pid, c->uid, req->fd)) {
-			control_reply(c, req, -ENOENT, NULL, NULL, 0);
+			control_reply(c, req, -ESTALE, NULL, NULL, 0);
 			return;
 		}
 		k.a->touched = true;

@@ -10,6 +10,7 @@
  */
 #include "shim/program/real.h"
 #include "shim/program/dgram.h"
+#include "shim/program/config.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/sock.h"
@@ -112,13 +113,19 @@ static int take_pending_error(int fd)
 	return err;
 }
 
+static int host_is_gone(void)
+{
+	log_fatal_once("host %s is gone: its sockets are dead", config.host);
+	return -ENETDOWN;
+}
+
 static int host_gone(int err)
 {
 	switch (err) {
 	case EPIPE:
 	case ECONNRESET:
 	case ENOTCONN:
-	case ECONNREFUSED: return -ENETDOWN;
+	case ECONNREFUSED: return host_is_gone();
 	default: return -err;
 	}
 }
@@ -315,7 +322,7 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 		if (n < 0)
 			return n == -EAGAIN && (w & FD_RDSHUT) ? 0 : n;
 		if (n == 0)
-			return -ENETDOWN; /* a datagram has at least its header: the host is gone */
+			return host_is_gone(); /* a datagram has at least its header: the host is gone */
 		if ((flags & MSG_PEEK) && (n < (ssize_t)sizeof(h) || h.kind != DGRAM_DATA))
 			SYS(recvfrom, fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 		if (n < (ssize_t)sizeof(h) || h.magic != WIRESHIM_MAGIC)

@@ -205,9 +205,11 @@ static uint32_t describe_stream(int fd, uint64_t cookie, uint32_t w)
 		.arg = { 1 },
 		.via = (w & FD_OTHER) ? fd : -1,
 	};
+	int r;
 
 	w |= FD_STREAM | (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT;
-	if (ctl_call(&c) == -ENETDOWN)
+	r = ctl_call(&c);
+	if (r == -ENETDOWN || r == -ESTALE)
 		return w |
 		       FD_CONNECTED; /* what it was is gone with the host: its end is to be seen */
 	switch (c.arg[0]) {

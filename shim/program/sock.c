@@ -10,6 +10,7 @@
  */
 #include "shim/program/real.h"
 #include "shim/program/sock.h"
+#include "shim/program/config.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 
@@ -24,10 +25,11 @@
  * @fd: the socket
  * @c:  the request; cookie and via are filled in here
  *
- * Return: the host's result or -errno
+ * Return: the host's result or -errno; -ENETDOWN where the socket died with its host
  */
 int sock_control(int fd, struct ctl_call *c)
 {
+	bool attached = fd_word(fd) & FD_ATTACHED;
 	int r = host_attach(fd);
 
 	if (r < 0)
@@ -35,7 +37,14 @@ int sock_control(int fd, struct ctl_call *c)
 	c->cookie = fd_cookie(fd);
 	c->fd = fd;
 	c->via = (fd_word(fd) & FD_OTHER) ? fd : -1;
-	return ctl_call(c);
+	r = ctl_call(c);
+	if (r != -ESTALE)
+		return r;
+	if (!attached)
+		return -ENFILE; /* the host had no room for it */
+	/* Whoever answers at the name now never had this socket. */
+	log_fatal_once("host %s is gone: its sockets are dead", config.host);
+	return -ENETDOWN;
 }
 
 /**

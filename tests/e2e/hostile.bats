@@ -127,7 +127,7 @@ os.wait()' "$PEER"
 	read -r _ cookie ino <"$(out victim)"
 	run hostile stranger "$cookie" "$ino"
 	assert_status 0
-	assert_eq "$output" $'EINVAL ENOENT\nTrue'
+	assert_eq "$output" $'EINVAL ESTALE\nTrue'
 	exec {opened}>&-
 	wait_bg victim
 	assert_eq "$(tail -n +2 "$(out victim)")" $'still here 8000\nfork 8000 0\nexec 8000\nmessage 8000'
@@ -137,7 +137,7 @@ os.wait()' "$PEER"
 @test "requests that are none: an error, or the end of the connection" {
 	run hostile requests
 	assert_status 0
-	assert_eq "$output" $'ENOTSUP ENOTSUP ENOTSUP ENOTSUP ENOTSUP\n{\'ENOENT\'}\n9 ended'
+	assert_eq "$output" $'ENOTSUP ENOTSUP ENOTSUP ENOTSUP ENOTSUP\n{\'ESTALE\'}\n9 ended'
 	run hostile clobber
 	assert_eq "$output" "50 good"
 	host_is_well

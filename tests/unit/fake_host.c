@@ -332,7 +332,7 @@ static bool serve(struct fake_host *h, int i)
 			drop(h, k);
 	take_waiting(h);
 	e = find(h, m.cookie);
-	r = e ? socket_request(h, e, &m, data, &arg0, &out, &out_len) : -ENOENT;
+	r = e ? socket_request(h, e, &m, data, &arg0, &out, &out_len) : -ESTALE;
 	reply(&h->ends[i], &m, r, arg0, out, r < 0 ? 0 : out_len);
 	return true;
 }
