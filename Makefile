@@ -65,7 +65,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all unit-tests test unit diff e2e lint bench demo install uninstall clean help print-% FORCE
+.PHONY: all unit-tests test unit diff matrix e2e lint bench demo install uninstall clean help print-% FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -122,12 +122,14 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcheck.a $(B)/libstack.a
 # --- run ----------------------------------------------------------------------------------------------------------
 RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' SANITIZE='$(SANITIZE)' CC='$(CC)'
 
-test: all $(UNIT_TESTS)     ## unit, differential and end-to-end tests; the last line counts them
-	@$(RUN) tests/run unit diff e2e
+test: all $(UNIT_TESTS)     ## unit, differential, matrix and end-to-end tests; the last line counts them
+	@$(RUN) tests/run unit diff matrix e2e
 unit: $(UNIT_TESTS)         ## unit tests only
 	@$(RUN) tests/run unit
 diff: all                   ## the same calls on the kernel's stack and on ours; DIFF=tcp_poll for one program
 	@$(RUN) tests/run diff $(DIFF)
+matrix: all                 ## real programs, each doing its work; MATRIX=tests/matrix/ssh.bats for one file
+	@$(RUN) tests/run matrix $(MATRIX)
 e2e: all                    ## end-to-end tests only; E2E=tests/e2e/curl.bats for one file
 	@$(RUN) tests/run e2e $(E2E)
 lint: $(call objects,$(stack_src)) ## static analysis, shellcheck, layering

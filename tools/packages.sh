@@ -18,6 +18,13 @@ needed_of() {
 	dnsmasq | dnsmasq-base) echo dnsmasq ;;
 	nginx-light) echo nginx ;;
 	iputils-ping) echo ping ;;
+	openssh-server) echo sshd ;;
+	openssh-client) echo ssh ;;
+	redis-tools) echo redis-cli ;;
+	postgresql) echo /usr/lib/postgresql ;;
+	postgresql-client) echo psql ;;
+	nodejs) echo node ;;
+	default-jdk-headless) echo javac ;;
 	*) echo "$1" ;;
 	esac
 }

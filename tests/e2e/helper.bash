@@ -15,7 +15,9 @@
 
 bats_require_minimum_version 1.5.0
 
-: "${WIRESHIM_BUILD:=$BATS_TEST_DIRNAME/../../build}"
+# Where this file and its programs are; tests of another folder stand on it too.
+E2E_DIR=${BASH_SOURCE[0]%/*}
+: "${WIRESHIM_BUILD:=$E2E_DIR/../../build}"
 WIRESHIM=$WIRESHIM_BUILD/wireshim
 PEER=10.77.0.1
 US=10.77.0.2
@@ -28,7 +30,7 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY no_proxy
 export LC_ALL=C.UTF-8 CURL_HOME=/nonexistent PYTHONDONTWRITEBYTECODE=1
 
 # The programs under the shim leak as they like; wireshim itself must not (asan.wireshim turns the check on again).
-export ASAN_OPTIONS=detect_leaks=0:log_path=$BATS_FILE_TMPDIR/asan:include_if_exists=$BATS_TEST_DIRNAME/asan.%b
+export ASAN_OPTIONS=detect_leaks=0:log_path=$BATS_FILE_TMPDIR/asan:include_if_exists=$E2E_DIR/asan.%b
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$BATS_FILE_TMPDIR/ubsan
 
 CAPTURE=$BATS_FILE_TMPDIR/us.pcapng
@@ -260,7 +262,8 @@ wait_open() {
 
 # --- servers on the peer ----------------------------------------------------------------------------------------------
 
-# start_nginx DIR: serves DIR on port 80 and, with a certificate of its own in DIR/cert.pem, on 443.
+# start_nginx DIR: serves DIR on port 80 and, with a certificate of its own in DIR/cert.pem, on 443 and, with HTTP/2 too,
+# on 8443.
 start_nginx() {
 	local dir=$1 base=$BATS_FILE_TMPDIR/nginx
 
@@ -282,6 +285,7 @@ start_nginx() {
 			server {
 				listen 80;
 				listen 443 ssl;
+				listen 8443 ssl http2;
 				ssl_certificate $dir/cert.pem;
 				ssl_certificate_key $base/key.pem;
 				root $dir;
@@ -300,7 +304,7 @@ start_http() {
 
 # start_sink NS PORT: answers PUT and POST with the checksum of the body.
 start_sink() {
-	nsenter --net="/run/netns/$1" "$PYTHON" "$BATS_TEST_DIRNAME/sink.py" "$2" >"$BATS_FILE_TMPDIR/sink.$2" 2>&1 3>&- </dev/null &
+	nsenter --net="/run/netns/$1" "$PYTHON" "$E2E_DIR/sink.py" "$2" >"$BATS_FILE_TMPDIR/sink.$2" 2>&1 3>&- </dev/null &
 	wait_port "$1" "$2"
 }
 
