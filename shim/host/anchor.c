@@ -372,8 +372,17 @@ void anchor_check_close(struct anchor *a)
 	uint64_t peer;
 
 	a->check_close = false;
-	if (!a->closed && diag_peer(a->host->diag, a->own_ino, 0, &peer) == 0 && peer == 0)
+	if (!a->closed && diag_peer(a->host->diag, a->own_ino, 0, &peer) == 0 && peer == 0) {
 		a->closed = true;
+		a->closed_at = a->host->now;
+	}
+}
+
+/* Did it end with its listener, in the same close()? */
+static bool never_accepted(const struct anchor *a)
+{
+	return a->listener || (a->orphaned_at && !a->rx_bytes &&
+			       a->closed_at < a->orphaned_at + 10 * NSEC_PER_MSEC);
 }
 
 /** anchor_work() - does what the noted events make possible */
@@ -412,8 +421,8 @@ void anchor_release(struct anchor *a)
 {
 	if (a->state == ANCHOR_CONNECTED)
 		report_ended(a, "closed");
-	if (a->listener)
-		a->reset_on_close = true; /* nobody had accepted it */
+	if (never_accepted(a))
+		a->reset_on_close = true;
 	if (a->held && a->held_off < a->held_len)
 		a->reset_on_close = true;
 	anchor_destroy(a);

@@ -144,6 +144,7 @@ static void child_connected(struct anchor *listener, struct anchor *child)
 	child->listener = listener;
 	list_add_tail(&child->sibling, &listener->children);
 	child->parent = listener->cookie;
+	child->oob_inline = listener->oob_inline;
 	child->pid = listener->pid;
 	child->uid = listener->uid;
 	if (listener->sock->sk)
@@ -165,7 +166,7 @@ static int make_child(struct anchor *a, struct socket *sock)
 	struct anchor_hello hello = { .magic = WIRESHIM_MAGIC, .kind = HELLO_ANCHOR, .token = h->token,
 				      .family = a->family, .type = SOCK_STREAM, .protocol = a->protocol };
 	uint64_t cookie, ino;
-	int fd, ret;
+	int fd, ret, one = 1;
 
 	ret = listeners_dial(h, &hello, &fd, &cookie, &ino);
 	if (ret)
@@ -181,6 +182,8 @@ static int make_child(struct anchor *a, struct socket *sock)
 	}
 	a->handing = h->expect_anchor;
 	a->handing_fd = fd;
+	if (a->oob_inline)
+		(void)sys_setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 	child_connected(a, h->expect_anchor);
 	h->expect_anchor = NULL;
 	return 0;
@@ -233,13 +236,17 @@ int listen_start(struct anchor *a, int backlog)
 	return 0;
 }
 
-/** listen_end() - the listener goes: what was not accepted is reset when its descriptor dies */
+/**
+ * listen_end() - the listener goes: what was not accepted dies with it and is reset
+ *
+ * Some may have been accepted in the last moment. Those live on, and end as any other.
+ */
 void listen_end(struct anchor *a)
 {
 	struct anchor *child, *tmp;
 
 	list_for_each_entry_safe(child, tmp, &a->children, sibling) {
-		child->reset_on_close = true;
+		child->orphaned_at = a->host->now;
 		listen_forget_child(child);
 		child->check_close = true;
 		anchor_dirty(child);

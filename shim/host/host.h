@@ -102,6 +102,8 @@ struct anchor {
 	bool is_child;
 	bool reported;                /* in the list of ended connections */
 	bool linger_waits;            /* host->lingers has entries for it */
+	uint64_t closed_at;           /* ns; 0 = the program holds it */
+	uint64_t orphaned_at;         /* of a child not known to be accepted: when its listener ended */
 	bool oob_inline;              /* as the program set it */
 	bool oob_seen;                /* the urgent byte that waits in the stack was forwarded */
 	bool gate_kill;               /* close our end once the gate is in it */

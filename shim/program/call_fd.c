@@ -43,6 +43,8 @@ int close(int fd)
 	if (fd_is_ours(w)) {
 		if (w & FD_LINGER)
 			linger(fd);
+		if (w & FD_LISTEN)
+			sock_settle(fd);
 		fd_forget(fd);
 		errno = saved;
 	}
@@ -95,7 +97,12 @@ int dup(int fd)
  */
 int dup2(int from, int to)
 {
-	int r = libc()->dup2(from, to);
+	int saved = errno, r;
+
+	if (from != to)
+		sock_settle(to);
+	errno = saved;
+	r = libc()->dup2(from, to);
 
 	if (r >= 0)
 		fd_copy(from, r);
@@ -112,7 +119,11 @@ int __dup2(int from, int to)
  */
 int dup3(int from, int to, int flags)
 {
-	int r = libc()->dup3(from, to, flags);
+	int saved = errno, r;
+
+	sock_settle(to);
+	errno = saved;
+	r = libc()->dup3(from, to, flags);
 
 	if (r >= 0)
 		fd_copy(from, r);

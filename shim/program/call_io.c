@@ -252,11 +252,60 @@ ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off64_t off, int 
 	return preadv2(fd, iov, count, off, flags);
 }
 
+/* MSG_TRUNC of TCP: bytes are taken and thrown away, the buffer is not touched. AF_UNIX has no such thing. */
+static ssize_t stream_discard(int fd, size_t len, int flags)
+{
+	char scratch[16384];
+	size_t done = 0, want;
+	ssize_t r;
+
+	do {
+		want = len - done < sizeof(scratch) ? len - done : sizeof(scratch);
+		r = libc()->recv(fd, scratch, want, flags & ~MSG_TRUNC);
+		if (r > 0)
+			done += (size_t)r;
+	} while (r == (ssize_t)want && done < len && (flags & MSG_WAITALL) && !(flags & MSG_PEEK));
+	return done ? (ssize_t)done : r;
+}
+
+/* Flags that mean another thing on an AF_UNIX stream, or nothing, when @w is one of ours. */
+static bool is_odd(uint32_t w, int flags)
+{
+	return unlikely(flags & (MSG_ERRQUEUE | MSG_TRUNC)) &&
+	       (w & (FD_STATE | FD_STREAM)) == (FD_OURS | FD_STREAM) && !shim_sandboxed;
+}
+
+static ssize_t odd_recv(int fd, uint32_t w, struct msghdr *m, int flags)
+{
+	size_t len = 0;
+	ssize_t r;
+
+	if (flags & MSG_ERRQUEUE)
+		return edge(errno, (w & FD_ATTACHED) ? error_queue_recv(fd, m, flags) : -EAGAIN);
+	if (!plain_rx(w) && rx_route(fd, &w, &r) == ENDED)
+		return edge(errno, r);
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		len += m->msg_iov[i].iov_len;
+	r = stream_discard(fd, len, flags);
+	if (r >= 0) {
+		m->msg_namelen = 0;
+		m->msg_controllen = 0;
+		m->msg_flags = 0;
+	}
+	return likely(r > 0) ? r : rx_result(fd, r, len);
+}
+
 ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (is_odd(w, flags)) {
+		struct iovec iov = { buf, len };
+		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+		return odd_recv(fd, w, &m, flags);
+	}
 	if (unlikely(!plain_rx(w))) {
 		struct iovec iov = { buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -300,6 +349,16 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (is_odd(w, flags)) {
+		struct iovec iov = { buf, len };
+		struct msghdr m = { .msg_name = addr, .msg_namelen = addr && alen ? *alen : 0, .msg_iov = &iov,
+				    .msg_iovlen = 1 };
+
+		r = odd_recv(fd, w, &m, flags);
+		if (r >= 0 && addr && alen)
+			*alen = m.msg_namelen;
+		return r;
+	}
 	if (unlikely(!plain_rx(w))) {
 		struct iovec iov = { buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -353,6 +412,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (is_odd(w, flags))
+		return odd_recv(fd, w, msg, flags);
 	if (unlikely(!plain_rx(w))) {
 		enum route route = rx_route(fd, &w, &r);
 		int saved = errno;

@@ -187,6 +187,8 @@ int setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 	int saved = errno;
 	uint32_t w = fd_verified(fd);
 
+	if (fd_is_ours(w) && (w & FD_STREAM) && is_files_own(level, name))
+		fd_flag(fd, FD_TIMES, 0);
 	if (!fd_is_ours(w) || is_files_own(level, name))
 		return libc()->setsockopt(fd, level, name, val, len);
 	return (int)edge(saved, do_setsockopt(fd, w, level, name, val, len));

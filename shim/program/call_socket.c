@@ -13,6 +13,7 @@
 #include "shim/program/config.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
+#include "shim/program/init.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -260,8 +261,41 @@ static size_t addr_size(const struct sockaddr_in6 *addr)
 					     : sizeof(struct sockaddr_in);
 }
 
+/* SO_RCVTIMEO and SO_SNDTIMEO live on the anchor, and pass from a listener to what it accepts. */
+static void inherit_times(int from, int to)
+{
+	static const int names[] = { SO_RCVTIMEO, SO_SNDTIMEO };
+
+	for (int i = 0; i < 2; i++) {
+		struct timeval tv;
+		socklen_t len = sizeof(tv);
+
+		if (SYS(getsockopt, from, SOL_SOCKET, names[i], &tv, &len) == 0)
+			SYS(setsockopt, to, SOL_SOCKET, names[i], &tv, len);
+	}
+}
+
+/**
+ * sock_settle() - a listener is about to be closed: the host counts what was accepted of it
+ * @fd: any descriptor
+ *
+ * Once the listener is gone the host cannot tell a connection accepted just before from one that nobody wanted.
+ */
+void sock_settle(int fd)
+{
+	struct fdent *e = fd_entry(fd);
+	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+
+	if (!fd_is_ours(w) || !(w & FD_LISTEN) || shim_sandboxed ||
+	    atomic_load_explicit(&e->acceptor, memory_order_relaxed) != (uint32_t)getpid())
+		return;
+	if (fd_is_ours(fd_verified(fd)))
+		sock_look(fd, NULL);
+}
+
 static int do_accept(int fd, uint32_t w, struct sockaddr *addr, socklen_t *len, int flags)
 {
+	struct fdent *e = fd_entry(fd);
 	struct accept_record record;
 	int child, r;
 
@@ -279,6 +313,10 @@ static int do_accept(int fd, uint32_t w, struct sockaddr *addr, socklen_t *len, 
 		return child;
 	if (flags & SOCK_NONBLOCK)
 		SYS(fcntl, child, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (w & FD_TIMES)
+		inherit_times(fd, child);
+	if (e)
+		atomic_store_explicit(&e->acceptor, (uint32_t)getpid(), memory_order_relaxed);
 	fd_forget(child);
 	fd_register(child,
 		    FD_STREAM | FD_ATTACHED | FD_CONNECTED | FD_BOUND | (w & FD_OTHER) |

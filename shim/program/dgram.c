@@ -239,7 +239,12 @@ static ssize_t deliver(const struct dgram_hdr *h, struct msghdr *m, size_t paylo
 	return (ssize_t)(payload > room && !(flags & MSG_TRUNC) ? room : payload);
 }
 
-static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
+/**
+ * error_queue_recv() - MSG_ERRQUEUE, on a socket of any type
+ *
+ * Return: bytes, or -errno; -EAGAIN when nothing is there
+ */
+ssize_t error_queue_recv(int fd, struct msghdr *m, int flags)
 {
 	struct {
 		struct dgram_hdr h;
@@ -253,8 +258,9 @@ static ssize_t recv_error_queue(int fd, struct msghdr *m, int flags)
 		return r;
 	if (c.got < sizeof(q.h) || q.h.magic != WIRESHIM_MAGIC)
 		return -EAGAIN;
-	take_pending_error(
-		fd); /* as sock_dequeue_err_skb(): its errno is not reported a second time */
+	/* As sock_dequeue_err_skb(): its errno is not reported a second time. */
+	if (!(fd_word(fd) & FD_STREAM))
+		take_pending_error(fd);
 	left = c.got - sizeof(q.h);
 	for (size_t i = 0; i < m->msg_iovlen && done < left; i++) {
 		size_t n =
@@ -313,7 +319,7 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 	if ((flags & MSG_OOB) && (w & FD_RAW))
 		return -EOPNOTSUPP; /* UDP takes no notice of it */
 	if (flags & MSG_ERRQUEUE)
-		return recv_error_queue(fd, m, flags);
+		return error_queue_recv(fd, m, flags);
 	if (w & FD_RDSHUT)
 		flags |= MSG_DONTWAIT;
 	for (;;) {

@@ -27,12 +27,13 @@ enum fd_word_bits {
 	FD_OTHER =
 		1 << 14, /* another host than this process's own: ask by a connection of its own */
 	FD_RECVERR = 1 << 15, /* IP_RECVERR */
+	FD_TIMES = 1 << 16,   /* SO_RCVTIMEO or SO_SNDTIMEO was set */
 	FD_PROTOCOL_SHIFT = 24,
 };
 
 struct fdent {
 	_Atomic uint32_t word;
-	_Atomic uint32_t spare;
+	_Atomic uint32_t acceptor; /* of a listener: process that accepted here last */
 	_Atomic uint64_t cookie;
 };
 

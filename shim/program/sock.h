@@ -16,6 +16,7 @@ bool sock_peer_known(int fd);
 void clear_native_error(int fd);
 bool sock_is_nonblocking(int fd, int flags);
 int sock_timeout_ms(int fd, int option);
+void sock_settle(int fd); /* call_socket.c */
 
 void gate_up(int fd);
 void gate_lift(int fd);

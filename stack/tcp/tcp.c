@@ -90,7 +90,6 @@ static int tcp_init_sock(struct sock *sk)
 	const struct netns_tcp *t = sk->net->tcp;
 
 	tp->ca = t->default_ca;
-	tp->notsent_lowat = UINT32_MAX;
 	list_init(&tp->accept_queue);
 	list_init(&tp->syn_queue);
 	list_init(&tp->accept_node);
@@ -537,7 +536,7 @@ bool tcp_stream_writeable(const struct tcp_sock *tp)
 	const struct sock *sk = &tp->inet.sk;
 
 	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued / 2 &&
-	       tcp_unsent(tp) < tp->notsent_lowat;
+	       tcp_unsent(tp) <= tp->notsent_lowat - 1; /* 0 is no limit */
 }
 
 static bool readable(const struct tcp_sock *tp)

@@ -298,7 +298,7 @@ struct tcp_sock {
 	uint8_t keep_cnt, syn_retries;      /* 0 = the namespace's */
 	uint32_t user_timeout_ms;           /* 0 = retries2 */
 	int32_t linger2_s;                  /* 0 = fin_timeout, -1 = none at all */
-	uint32_t notsent_lowat;             /* UINT32_MAX = none */
+	uint32_t notsent_lowat;             /* 0 = none */
 	bool inq_cmsg;                      /* TCP_INQ */
 
 	/* Listener. */

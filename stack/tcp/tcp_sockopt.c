@@ -61,11 +61,11 @@ static int set_congestion(struct tcp_sock *tp, const void *val, socklen_t len)
 /* Seconds, rounded up to whole SYN-ACK timeouts of 1, 2, 4 ... s, as Linux shows them. */
 static uint32_t round_to_retries(int seconds)
 {
-	uint32_t period = 1, step = 1;
+	uint32_t period = 1, step = 1, retries;
 
 	if (seconds <= 0)
 		return 0;
-	while (period < (uint32_t)seconds && period < 100000) {
+	for (retries = 1; period < (uint32_t)seconds && retries < 255; retries++) {
 		step = MIN(step * 2, 120U);
 		period += step;
 	}
@@ -74,7 +74,7 @@ static uint32_t round_to_retries(int seconds)
 
 static int set_window_clamp(struct tcp_sock *tp, int v)
 {
-	if (v < 0 || (v == 0 && tp->inet.sk.state != TCP_CLOSE))
+	if (v == 0 && tp->inet.sk.state != TCP_CLOSE)
 		return -EINVAL;
 	tp->window_clamp = v == 0 ? 0 : (uint32_t)MAX(v, MIN_CLAMP);
 	return 0;
@@ -96,11 +96,12 @@ static void set_quickack(struct tcp_sock *tp, int v)
 	tp->ack.pingpong = !v;
 	if (!v)
 		return;
-	if ((state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && tp->ack.scheduled)
+	if ((state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && tp->ack.scheduled) {
 		tcp_send_ack(tp);
-	if (!(v & 1))
-		tp->ack.pingpong = true;
-	else
+		/* An even value: this once only. */
+		tp->ack.pingpong = !(v & 1);
+	}
+	if (v & 1)
 		tp->ack.quick = TCP_MAX_QUICKACKS;
 }
 
@@ -125,7 +126,7 @@ static int set_linger2(struct tcp_sock *tp, int v)
 	if (v < 0)
 		tp->linger2_s = -1;
 	else
-		tp->linger2_s = v > MAX_LINGER2_S ? 0 : v;
+		tp->linger2_s = MIN(v, MAX_LINGER2_S);
 	return 0;
 }
 
@@ -160,7 +161,7 @@ static int set_int_option(struct tcp_sock *tp, int name, int v)
 	case TCP_USER_TIMEOUT:
 		return set_ranged_u32(&tp->user_timeout_ms, v, 0, INT32_MAX);
 	case TCP_NOTSENT_LOWAT:
-		tp->notsent_lowat = v ? (uint32_t)v : UINT32_MAX;
+		tp->notsent_lowat = (uint32_t)v;
 		tcp_write_space(tp);
 		return 0;
 	case TCP_INQ:
@@ -313,7 +314,7 @@ static int get_int_option(const struct tcp_sock *tp, int name, int *v)
 	case TCP_WINDOW_CLAMP: *v = (int)tp->window_clamp; return 0;
 	case TCP_QUICKACK: *v = !tp->ack.pingpong; return 0;
 	case TCP_USER_TIMEOUT: *v = (int)tp->user_timeout_ms; return 0;
-	case TCP_NOTSENT_LOWAT: *v = tp->notsent_lowat == UINT32_MAX ? 0 : (int)tp->notsent_lowat; return 0;
+	case TCP_NOTSENT_LOWAT: *v = (int)tp->notsent_lowat; return 0;
 	case TCP_INQ: *v = tp->inq_cmsg; return 0;
 	default: return -ENOPROTOOPT;
 	}

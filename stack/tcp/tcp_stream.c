@@ -80,7 +80,7 @@ static bool has_room(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet.sk;
 
-	return sk->wmem_queued < sk->sndbuf && tcp_unsent(tp) < tp->notsent_lowat;
+	return sk->wmem_queued < sk->sndbuf && tcp_unsent(tp) <= tp->notsent_lowat - 1; /* 0 is no limit */
 }
 
 /* Copies as much of @src as the send buffer takes; bytes taken, or -ENOMEM. */
