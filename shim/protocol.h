@@ -42,7 +42,7 @@
 #include <sys/socket.h>
 
 enum {
-	WIRESHIM_MAGIC = 0x77736832, /* "wsh2": changes with any change of this file */
+	WIRESHIM_MAGIC = 0x77736833, /* "wsh3": changes with any change of this file */
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,
@@ -78,7 +78,8 @@ enum ctl_op {
 	CTL_SETSOCKOPT,   /* arg[0] level, arg[1] name, data = value */
 	CTL_GETSOCKOPT,   /* arg[0] level, arg[1] name, arg[2] = room; reply data = value */
 	CTL_SHUTDOWN,     /* arg[0] = SHUT_RD, SHUT_WR, SHUT_RDWR: when the anchor itself is not to be shut down */
-	CTL_IOCTL,        /* arg[0] = command low 32 bits; reply arg[0] = int result */
+	CTL_IOCTL,        /* arg[0] = command low 32 bits; reply arg[0] = int result. About an interface:
+	                   * data = struct ifreq, so is the reply's; SIOCGIFCONF: reply data = all of them */
 	CTL_ERROR,        /* why did the anchor end or fail: takes the pending error. result = 0 (clean
 	                   * end) or -errno; reply arg[0] = state after it, enum ctl_state.
 	                   * With arg[0] = 1 the error is shown and stays pending */
@@ -96,6 +97,7 @@ enum ctl_op {
 	CTL_CONFIG,       /* data = text "name=value\n..." of options asked for; -EEXIST + data = the
 	                   * one-line reason when they contradict the running host's */
 	CTL_STOP,         /* ask the host to end now (resets what is open) */
+	CTL_IFADDRS,      /* reply data = struct ctl_ifaddr of each interface, then of each address */
 };
 
 enum ctl_flags {
@@ -160,6 +162,23 @@ struct ctl_resolved {
 	uint32_t count;                /* of sockaddr_in6-sized entries that follow, ports zero */
 	int32_t gai_error;             /* EAI_*; 0 = ok */
 	char canonname[256];
+};
+
+/* An interface, or one of its addresses. */
+struct ctl_ifaddr {
+	uint32_t ifindex;
+	uint32_t flags;                /* IFF_*, with IFF_LOWER_UP */
+	uint16_t family;               /* AF_PACKET: the interface itself */
+	uint16_t hatype;               /* ARPHRD_* */
+	uint8_t prefix_len;
+	uint8_t has_broadcast;
+	uint16_t pad;
+	char name[16];                 /* IFNAMSIZ */
+	uint8_t addr[16];              /* 4, 6 or 16 bytes by family */
+	uint8_t broadcast[16];
+	uint32_t mtu, txqlen;
+	uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped; /* of an interface */
+	uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped;
 };
 
 #endif

@@ -81,6 +81,9 @@ static int set_environment(const struct host_config *cfg, const struct client *c
 	if (setenv("WIRESHIM_SOCKET", host, 1) ||
 	    setenv("WIRESHIM_LOOPBACK", c->hello.loopback_stack ? "stack" : "kernel", 1))
 		ret = -ENOMEM;
+	/* The name is the host's, also for who joins it without saying so. */
+	if (c->hello.hostname[0] && setenv("WIRESHIM_HOSTNAME", c->hello.hostname, 1))
+		ret = -ENOMEM;
 	/* A host of root's gives its token to nobody else: what was inherited stays. */
 	if (c->hello.token && setenv("WIRESHIM_TOKEN", token, 1))
 		ret = -ENOMEM;

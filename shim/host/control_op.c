@@ -17,6 +17,7 @@
 /* After ours: linux/socket.h defines names as macros that sock.h has in an enum. */
 #include <linux/tcp.h>
 
+#include "stack/inet/devinet.h"
 #include "stack/inet/route.h"
 
 #ifndef SO_PEERPIDFD
@@ -174,10 +175,27 @@ static int32_t op_shutdown(struct call *k)
 	return 0;
 }
 
+/* About interfaces: a struct ifreq there and back, or the list of all. */
+static int32_t op_dev_ioctl(struct call *k)
+{
+	size_t len = k->req->arg[0] == SIOCGIFCONF ? CTL_DATA_MAX : k->len;
+	int ret;
+
+	memcpy(k->h->scratch, k->data, k->len);
+	ret = sock_dev_ioctl(k->a->sock, k->req->arg[0], k->h->scratch, &len);
+	if (ret == 0) {
+		k->out = k->h->scratch;
+		k->out_len = len;
+	}
+	return ret;
+}
+
 static int32_t op_ioctl(struct call *k)
 {
 	int value = 0, ret;
 
+	if (k->len == sizeof(struct ifreq) || k->req->arg[0] == SIOCGIFCONF)
+		return op_dev_ioctl(k);
 	stream_read_dry(k->a);
 	ret = sock_ioctl(k->a->sock, k->req->arg[0], &value);
 	/* What still waits in the anchor has not been sent either. */
@@ -409,6 +427,69 @@ static int32_t op_stats(struct call *k)
 	return LATER;
 }
 
+/* A reply under way: what does not fit is left out. */
+struct if_list {
+	struct ctl_ifaddr *entry;
+	size_t count;
+};
+
+static void describe_device(struct ctl_ifaddr *e, const struct net_device *dev)
+{
+	e->family = AF_PACKET;
+	memcpy(e->addr, dev->dev_addr, sizeof(dev->dev_addr));
+	memcpy(e->broadcast, dev->broadcast, sizeof(dev->broadcast));
+	e->has_broadcast = 1;
+	e->rx_packets = dev->stats.rx_packets;
+	e->rx_bytes = dev->stats.rx_bytes;
+	e->rx_errors = dev->stats.rx_errors;
+	e->rx_dropped = dev->stats.rx_dropped;
+	e->tx_packets = dev->stats.tx_packets;
+	e->tx_bytes = dev->stats.tx_bytes;
+	e->tx_errors = dev->stats.tx_errors;
+	e->tx_dropped = dev->stats.tx_dropped;
+}
+
+static void describe_address(struct ctl_ifaddr *e, const struct in_ifaddr *ifa)
+{
+	e->family = ifa->addr.family;
+	e->prefix_len = ifa->prefix_len;
+	memcpy(e->addr, ifa->addr.bytes, sizeof(e->addr));
+	e->has_broadcast = ifa->broadcast.family != AF_UNSPEC;
+	if (e->has_broadcast)
+		memcpy(e->broadcast, ifa->broadcast.bytes, sizeof(e->broadcast));
+}
+
+static void list_entry_of(void *arg, const struct net_device *dev, const struct in_ifaddr *ifa)
+{
+	struct if_list *l = arg;
+	struct ctl_ifaddr *e = &l->entry[l->count];
+
+	if (l->count >= CTL_DATA_MAX / sizeof(*e))
+		return;
+	l->count++;
+	memset(e, 0, sizeof(*e));
+	e->ifindex = (uint32_t)dev->ifindex;
+	e->flags = dev_get_flags(dev);
+	e->hatype = dev->type;
+	e->mtu = dev->mtu;
+	e->txqlen = dev->tx_queue_len;
+	memcpy(e->name, dev->name, sizeof(e->name));
+	if (ifa)
+		describe_address(e, ifa);
+	else
+		describe_device(e, dev);
+}
+
+static int32_t op_ifaddrs(struct call *k)
+{
+	struct if_list l = { .entry = (struct ctl_ifaddr *)(void *)k->h->scratch };
+
+	inet_if_dump(k->h->net, list_entry_of, &l);
+	k->out = l.entry;
+	k->out_len = l.count * sizeof(*l.entry);
+	return 0;
+}
+
 static void lifeline_ready(struct host *h, struct watch *w, uint32_t events)
 {
 	struct lifeline *l = container_of(w, struct lifeline, watch);
@@ -516,6 +597,7 @@ static const struct op ops[] = {
 	[CTL_STATS] = { op_stats, false, false },
 	[CTL_CONFIG] = { op_config, false, false },
 	[CTL_STOP] = { op_stop, false, false },
+	[CTL_IFADDRS] = { op_ifaddrs, false, false },
 };
 
 /* An identity that is not known may still wait at a listener. */

@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -197,8 +198,34 @@ int setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 /* Commands on interfaces: a struct ifreq goes there and comes back. */
 static bool takes_ifreq(unsigned long cmd)
 {
-	return cmd >= SIOCGIFNAME && cmd <= SIOCSIFTXQLEN && cmd != SIOCGIFCONF &&
-	       cmd != SIOCSIFLINK;
+	return (cmd >= SIOCGIFNAME && cmd <= SIOCETHTOOL && cmd != SIOCGIFCONF &&
+		cmd != SIOCSIFLINK) ||
+	       cmd == SIOCGIFMAP || cmd == SIOCSIFMAP;
+}
+
+/* SIOCGIFCONF: as many whole entries as fit, or, without a buffer, the size of all. */
+static int list_interfaces(int fd, struct ifconf *ifc)
+{
+	struct ctl_call c = { .op = CTL_IOCTL, .arg = { SIOCGIFCONF }, .room = CTL_DATA_MAX };
+	int r;
+
+	if (!ifc)
+		return -EFAULT;
+	c.reply = malloc(c.room);
+	if (!c.reply)
+		return -ENOMEM;
+	r = sock_control(fd, &c);
+	if (r >= 0 && ifc->ifc_buf) {
+		size_t room = ifc->ifc_len > 0 ? (size_t)ifc->ifc_len : 0;
+
+		if (c.got > room)
+			c.got = room - room % sizeof(struct ifreq);
+		memcpy(ifc->ifc_buf, c.reply, c.got);
+	}
+	if (r >= 0)
+		ifc->ifc_len = (int)c.got;
+	free(c.reply);
+	return r;
 }
 
 static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
@@ -206,6 +233,8 @@ static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
 	struct ctl_call c = { .op = CTL_IOCTL, .arg = { (uint32_t)cmd } };
 	int r;
 
+	if (cmd == SIOCGIFCONF)
+		return list_interfaces(fd, arg);
 	if (cmd == FIONREAD && !(w & FD_STREAM)) {
 		*(int *)arg = (w & FD_ATTACHED) ? (int)dgram_next_size(fd) : 0;
 		return 0;

@@ -62,6 +62,7 @@ void config_load(void)
 	const char *token = getenv("WIRESHIM_TOKEN");
 	const char *loopback = getenv("WIRESHIM_LOOPBACK");
 	const char *placement = getenv("WIRESHIM_HOST");
+	const char *hostname = getenv("WIRESHIM_HOSTNAME");
 	uint64_t unused;
 
 	config.log = parse_level(getenv("WIRESHIM_LOG"));
@@ -73,8 +74,18 @@ void config_load(void)
 	config.settings =
 		is_set("WIRESHIM_DEV") || is_set("WIRESHIM_ADDR") || is_set("WIRESHIM_HOST_NAME");
 	config.bare = !config.host[0] && (config.thread || config.settings);
+	if (hostname && strlen(hostname) < sizeof(config.hostname))
+		memcpy(config.hostname, hostname, strlen(hostname));
 	config.loopback_known = loopback && *loopback;
 	config.loopback_stack = loopback && !strcmp(loopback, "stack");
+}
+
+/**
+ * config_wants_host() - does this process have a host, or would its first socket get one?
+ */
+bool config_wants_host(void)
+{
+	return config.host[0] || config.bare;
 }
 
 __attribute__((format(printf, 1, 0))) static void write_line(const char *format, va_list ap)

@@ -16,6 +16,7 @@ enum {
 struct config {
 	char host[HOST_NAME_MAX_LEN]; /* "wireshim/KEY", empty while unknown */
 	uint64_t token;
+	char hostname[64]; /* --hostname: what the program is told; empty = the kernel's */
 	enum log_level log;
 	bool bare;	     /* no host handed down, but the settings for one are there */
 	bool settings;	     /* WIRESHIM_DEV or the like: a host can be started */
@@ -27,6 +28,7 @@ struct config {
 extern struct config config;
 
 void config_load(void);
+bool config_wants_host(void);
 bool config_host_parse(const char *line, char *host, uint64_t *token);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -29,6 +29,10 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+struct ifaddrs;
+struct if_nameindex;
+struct utsname;
+
 #define SYM(ret, name, params, args) __attribute__((visibility("default"))) ret name params;
 #include "shim/program/syms.def"
 #undef SYM
