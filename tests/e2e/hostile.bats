@@ -224,6 +224,21 @@ host_answers() { LIMIT=2 wireshim status >/dev/null; }
 	host_is_well
 }
 
+@test "fifty thousand damaged frames: the transfer is intact, each loss has its reason" {
+	local report
+
+	run on_peer "$PYTHON" "$BATS_TEST_DIRNAME/../fuzz/wire_fuzz.py" peer0 "$US" 1 50000
+	assert_status 0
+	assert_match "$output" '^seed 1 sent [45][0-9]{4}$'
+	witness_goes_on
+	report=$(wireshim status | sed '1,/^dropped:/d; /^[^ ]/,$d')
+	echo "$report"
+	[ "$(wc -l <<<"$report")" -ge 12 ]
+	[ "$(awk '{ n += $1 } END { print n }' <<<"$report")" -gt 10000 ]
+	host_is_well
+	wait_for host_rests
+}
+
 # limited_host N: starts the host and its witness again, with N descriptors.
 limited_host() {
 	exec {WITNESS_IN}>&-
