@@ -53,6 +53,7 @@ needs_product() {
 netns_add() {
 	ip netns add "$1"
 	ip -n "$1" link set lo up
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	nsenter --net="/run/netns/$1" sh -c \
 		'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -e "$f" ] || echo 1 >"$f"; done'
 }
