@@ -17,6 +17,7 @@
 #include "shim/program/init.h"
 #include "shim/program/sock.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -164,7 +165,7 @@ static ssize_t dgram_read_iov(int fd, uint32_t w, const struct iovec *iov, int c
 			    .msg_iovlen = (size_t)count };
 	int saved = errno;
 
-	if (count < 0)
+	if (count < 0 || count > IOV_MAX)
 		return edge(saved, -EINVAL);
 	return edge(saved, dgram_recv(fd, w, &m, 0));
 }
@@ -175,7 +176,7 @@ static ssize_t dgram_write_iov(int fd, uint32_t w, const struct iovec *iov, int 
 			    .msg_iovlen = (size_t)count };
 	int saved = errno;
 
-	if (count < 0)
+	if (count < 0 || count > IOV_MAX)
 		return edge(saved, -EINVAL);
 	return edge(saved, dgram_send(fd, w, &m, 0));
 }
@@ -438,6 +439,8 @@ static int dgram_recvmmsg(int fd, uint32_t w, struct mmsghdr *vec, unsigned int 
 	unsigned int done = 0;
 	ssize_t r = 0;
 
+	if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000L))
+		return -EINVAL;
 	if (timeout) {
 		clock_gettime(CLOCK_MONOTONIC, &end);
 		end.tv_sec += timeout->tv_sec;

@@ -62,6 +62,8 @@ static int take_so_error(int fd, uint32_t w)
 		return 0;
 	lift_if_open(fd, w);
 	err = sock_error(fd, NULL);
+	if (err == 0 && !(w & FD_STREAM))
+		err = dgram_take_error(fd); /* on its way already */
 	SYS(getsockopt, fd, SOL_SOCKET, SO_ERROR, &native, &len);
 	if (err < 0 && (w & FD_GATE))
 		fd_flag(fd, FD_DEAD, FD_GATE);

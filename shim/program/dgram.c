@@ -55,6 +55,56 @@ static int check_destination(int fd, const struct sockaddr_in *to)
 	return r < 0 ? r : 0;
 }
 
+static bool int_between(const struct cmsghdr *c, int least, int most)
+{
+	int value;
+
+	if (c->cmsg_len != CMSG_LEN(sizeof(value)))
+		return false;
+	memcpy(&value, CMSG_DATA(c), sizeof(value));
+	return value >= least && value <= most;
+}
+
+static bool control_ok(const struct cmsghdr *c)
+{
+	switch (c->cmsg_level) {
+	case SOL_SOCKET:
+	case IPPROTO_UDP:
+		return false;
+	case IPPROTO_IP:
+		break;
+	default:
+		return true; /* of other protocols: not looked at */
+	}
+	switch (c->cmsg_type) {
+	case IP_TTL: return int_between(c, 1, 255);
+	case IP_TOS: return c->cmsg_len == CMSG_LEN(1) || int_between(c, 0, 255);
+	case IP_PKTINFO: return c->cmsg_len == CMSG_LEN(sizeof(struct in_pktinfo));
+	default: return false;
+	}
+}
+
+/* What the stack would refuse has to fail in the call: it would come back as the result of a later one. */
+static int check_control(const struct msghdr *m)
+{
+	const char *p = m->msg_control;
+	size_t left = p ? m->msg_controllen : 0;
+
+	while (left >= sizeof(struct cmsghdr)) {
+		const struct cmsghdr *c = (const void *)p;
+		size_t step;
+
+		if (c->cmsg_len < sizeof(*c) || c->cmsg_len > left || !control_ok(c))
+			return -EINVAL;
+		step = CMSG_ALIGN(c->cmsg_len);
+		if (step >= left)
+			break;
+		p += step;
+		left -= step;
+	}
+	return 0;
+}
+
 /* Fills in where the datagram goes. Errors as udp_sendmsg() and raw_sendmsg() give them. */
 static int address(int fd, uint32_t w, const struct msghdr *m, struct dgram_hdr *h)
 {
@@ -101,10 +151,12 @@ int dgram_look(int fd)
 	return -h.err;
 }
 
-/*
- * Such an error is the result of the next call, as Linux has it, which takes it; 0: there is none.
+/**
+ * dgram_take_error() - such an error is the result of the next call, as Linux has it, which takes it
+ *
+ * Return: 0 or -errno
  */
-static int take_pending_error(int fd)
+int dgram_take_error(int fd)
 {
 	int err = dgram_look(fd);
 
@@ -186,7 +238,9 @@ ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 	if (r == 0)
 		r = address(fd, w, m, &h);
 	if (r == 0)
-		r = take_pending_error(fd);
+		r = check_control(m);
+	if (r == 0)
+		r = dgram_take_error(fd);
 	if (r < 0)
 		return r;
 	h.full_len = (uint32_t)total;
@@ -203,27 +257,45 @@ ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 	return send_on(fd, &h, m, flags, iov);
 }
 
+/* Ancillary data, cut where the room ends, as put_cmsg() of Linux does. */
+static void give_control(const struct dgram_hdr *h, struct msghdr *m)
+{
+	const uint8_t *p = h->control, *end = p + h->controllen;
+	size_t room = m->msg_control ? m->msg_controllen : 0, done = 0;
+	struct cmsghdr c;
+
+	while (end - p >= (ptrdiff_t)sizeof(c)) {
+		size_t step, len;
+
+		memcpy(&c, p, sizeof(c));
+		if (c.cmsg_len < sizeof(c) || c.cmsg_len > (size_t)(end - p))
+			break;
+		step = CMSG_ALIGN(c.cmsg_len);
+		len = c.cmsg_len;
+		if (len > room - done) {
+			m->msg_flags |= MSG_CTRUNC;
+			len = room - done;
+		}
+		if (len >= sizeof(c)) {
+			c.cmsg_len = len;
+			memcpy((uint8_t *)m->msg_control + done, p, len);
+			memcpy((uint8_t *)m->msg_control + done, &c, sizeof(c));
+			done += step < room - done ? step : room - done;
+		}
+		p += step < (size_t)(end - p) ? step : (size_t)(end - p);
+	}
+	m->msg_controllen = done;
+}
+
 /* Address and ancillary data go out as the kernel gives them. */
 static void give_header(const struct dgram_hdr *h, struct msghdr *m)
 {
-	size_t len = h->controllen;
-
 	if (m->msg_name) {
 		memcpy(m->msg_name, &h->name,
 		       h->namelen < m->msg_namelen ? h->namelen : m->msg_namelen);
 		m->msg_namelen = h->namelen;
 	}
-	if (len && m->msg_control) {
-		if (len > m->msg_controllen) {
-			len = m->msg_controllen;
-			m->msg_flags |= MSG_CTRUNC;
-		}
-		memcpy(m->msg_control, h->control, len);
-	} else if (len) {
-		len = 0;
-		m->msg_flags |= MSG_CTRUNC;
-	}
-	m->msg_controllen = len;
+	give_control(h, m);
 }
 
 static ssize_t deliver(const struct dgram_hdr *h, struct msghdr *m, size_t payload, int flags)
@@ -260,7 +332,7 @@ ssize_t error_queue_recv(int fd, struct msghdr *m, int flags)
 		return -EAGAIN;
 	/* As sock_dequeue_err_skb(): its errno is not reported a second time. */
 	if (!(fd_word(fd) & FD_STREAM))
-		take_pending_error(fd);
+		dgram_take_error(fd);
 	left = c.got - sizeof(q.h);
 	for (size_t i = 0; i < m->msg_iovlen && done < left; i++) {
 		size_t n =

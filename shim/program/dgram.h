@@ -12,5 +12,6 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags);
 ssize_t error_queue_recv(int fd, struct msghdr *m, int flags);
 ssize_t dgram_next_size(int fd);
 int dgram_look(int fd);
+int dgram_take_error(int fd);
 
 #endif
