@@ -17,7 +17,6 @@
 /* After ours: linux/socket.h defines names as macros that sock.h has in an enum. */
 #include <linux/tcp.h>
 
-#include "stack/inet/devinet.h"
 #include "stack/inet/route.h"
 
 #ifndef SO_PEERPIDFD
@@ -427,66 +426,12 @@ static int32_t op_stats(struct call *k)
 	return LATER;
 }
 
-/* A reply under way: what does not fit is left out. */
-struct if_list {
-	struct ctl_ifaddr *entry;
-	size_t count;
-};
-
-static void describe_device(struct ctl_ifaddr *e, const struct net_device *dev)
-{
-	e->family = AF_PACKET;
-	memcpy(e->addr, dev->dev_addr, sizeof(dev->dev_addr));
-	memcpy(e->broadcast, dev->broadcast, sizeof(dev->broadcast));
-	e->has_broadcast = 1;
-	e->rx_packets = dev->stats.rx_packets;
-	e->rx_bytes = dev->stats.rx_bytes;
-	e->rx_errors = dev->stats.rx_errors;
-	e->rx_dropped = dev->stats.rx_dropped;
-	e->tx_packets = dev->stats.tx_packets;
-	e->tx_bytes = dev->stats.tx_bytes;
-	e->tx_errors = dev->stats.tx_errors;
-	e->tx_dropped = dev->stats.tx_dropped;
-}
-
-static void describe_address(struct ctl_ifaddr *e, const struct in_ifaddr *ifa)
-{
-	e->family = ifa->addr.family;
-	e->prefix_len = ifa->prefix_len;
-	memcpy(e->addr, ifa->addr.bytes, sizeof(e->addr));
-	e->has_broadcast = ifa->broadcast.family != AF_UNSPEC;
-	if (e->has_broadcast)
-		memcpy(e->broadcast, ifa->broadcast.bytes, sizeof(e->broadcast));
-}
-
-static void list_entry_of(void *arg, const struct net_device *dev, const struct in_ifaddr *ifa)
-{
-	struct if_list *l = arg;
-	struct ctl_ifaddr *e = &l->entry[l->count];
-
-	if (l->count >= CTL_DATA_MAX / sizeof(*e))
-		return;
-	l->count++;
-	memset(e, 0, sizeof(*e));
-	e->ifindex = (uint32_t)dev->ifindex;
-	e->flags = dev_get_flags(dev);
-	e->hatype = dev->type;
-	e->mtu = dev->mtu;
-	e->txqlen = dev->tx_queue_len;
-	memcpy(e->name, dev->name, sizeof(e->name));
-	if (ifa)
-		describe_address(e, ifa);
-	else
-		describe_device(e, dev);
-}
-
 static int32_t op_ifaddrs(struct call *k)
 {
-	struct if_list l = { .entry = (struct ctl_ifaddr *)(void *)k->h->scratch };
+	struct ctl_ifaddr *list = (struct ctl_ifaddr *)(void *)k->h->scratch;
 
-	inet_if_dump(k->h->net, list_entry_of, &l);
-	k->out = l.entry;
-	k->out_len = l.count * sizeof(*l.entry);
+	k->out = list;
+	k->out_len = interfaces_list(k->h, list, CTL_DATA_MAX / sizeof(*list)) * sizeof(*list);
 	return 0;
 }
 

@@ -322,6 +322,9 @@ void resolver_query(struct resolver *r, const char *name, int class, int type,
 		    const struct deferred *d);
 void resolver_send(struct resolver *r, const uint8_t *query, size_t len, const struct deferred *d);
 
+/* --- interfaces.c --- */
+size_t interfaces_list(const struct host *h, struct ctl_ifaddr *list, size_t room);
+
 /* --- report.c --- */
 char *report_text(struct host *h); /* malloc'd; NULL when out of memory */
 void report_ended(struct anchor *a, const char *how);

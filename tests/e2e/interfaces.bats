@@ -33,6 +33,9 @@ configure() {
 	ip -n "$1" addr add "$US/24" brd + dev us0
 }
 
+more_options() { SHIM_OPTS+=("$@"); }
+two_options_less() { SHIM_OPTS=("${SHIM_OPTS[@]:0:${#SHIM_OPTS[@]}-2}"); }
+
 # Interfaces that each new namespace has where the kernel's tunnel drivers are loaded.
 without_tunnels() { grep -vE '^(nameindex )?(tunl|sit|ip6tnl|gre|gretap|erspan|ip_vti|ip6_vti|ip6gre)0 '; }
 
@@ -48,7 +51,7 @@ without_tunnels() { grep -vE '^(nameindex )?(tunl|sit|ip6tnl|gre|gretap|erspan|i
 @test "the list without the loopback in our stack is the same as with it" {
 	shim "$BATS_FILE_TMPDIR/ifaces" lo | without_tunnels >"$BATS_TEST_TMPDIR/kernel"
 	shim_stop
-	SHIM_OPTS+=(--loopback stack)
+	more_options --loopback stack
 	shim "$BATS_FILE_TMPDIR/ifaces" lo | without_tunnels >"$BATS_TEST_TMPDIR/stack"
 	diff -u "$BATS_TEST_TMPDIR/kernel" "$BATS_TEST_TMPDIR/stack"
 	shim_stop
@@ -146,7 +149,7 @@ print(s.getsockname()[0])' "$PEER"
 	name=$(uname -n)
 	assert_eq "$(shim uname -n)" "$name" "without it, the kernel's"
 	shim_stop
-	SHIM_OPTS+=(--hostname web1.example)
+	more_options --hostname web1.example
 	start_bg holder shim sleep 30
 	assert_eq "$(shim uname -n)" web1.example
 	assert_eq "$(shim uname -s)" "$(uname -s)"
@@ -154,7 +157,7 @@ print(s.getsockname()[0])' "$PEER"
 	assert_eq "$(shim "$PYTHON" -c 'import os, socket; print(socket.gethostname(), os.uname()[1])')" "web1.example web1.example"
 	assert_eq "$(shim bash -c 'echo $HOSTNAME')" web1.example
 	# Who joins the host without naming it is on the same machine.
-	SHIM_OPTS=("${SHIM_OPTS[@]:0:${#SHIM_OPTS[@]}-2}")
+	two_options_less
 	assert_eq "$(shim uname -n)" web1.example
 	stop_bg holder
 	shim_stop
