@@ -50,13 +50,15 @@ s.close()' "$PEER" "$DATA"
 }
 
 @test "our window closes and opens again" {
-	local gate=$BATS_TEST_TMPDIR/gate reader
+	local gate=$BATS_TEST_TMPDIR/gate reader opened
 
 	mkfifo "$gate"
 	start_bg server on_peer socat -u "FILE:$DATA" TCP4-LISTEN:4004,reuseaddr
 	wait_port peer 4004
-	# The consumer reads nothing before the gate opens: the pipe fills, then our receive buffer.
-	(shim socat -u "TCP4:$PEER:4004" - | { read -r _ <"$gate"; sha256sum >"$BATS_TEST_TMPDIR/sum"; }) 3>&- &
+	# The consumer reads nothing before the gate opens: the pipe fills, then our receive buffer. We hold the gate open,
+	# so that the consumer does not outlive a test that fails before.
+	exec {opened}<>"$gate"
+	(exec {opened}>&-; shim socat -u "TCP4:$PEER:4004" - | { read -r _ <"$gate"; sha256sum >"$BATS_TEST_TMPDIR/sum"; }) 3>&- &
 	reader=$!
 	wait_for 'peer_timer persist' 20
 	echo go >"$gate"
