@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ioctl() and fcntl() on sockets. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 #include <linux/sockios.h>
 #include <net/if.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Vectors on connections: readv, writev, preadv2, pwritev2, sendmsg, recvmsg, sendmmsg, recvmmsg. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 void run(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connected datagram sockets: who gets what, names, dissolving, port unreachable, shutdown. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 enum { ALL = POLLIN | POLLOUT | POLLRDHUP | POLLPRI };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sendmsg() and recvmsg() with datagrams: vectors, names, ancillary data, flags; sendmmsg() and recvmmsg(). */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 #include <linux/errqueue.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Options of a datagram socket. */
-#include "diff.h"
+#include "tests/diff/diff.h"
 
 #include <netinet/udp.h>
 
