@@ -356,13 +356,13 @@ static void finish_closed(struct anchor *a)
 		anchor_release(a);
 }
 
-/** anchors_limbo() - gives up the children that nobody asked back in time */
-void anchors_limbo(struct host *h)
+/** anchors_limbo() - gives up the children that nobody asked back in time, or @all of them */
+void anchors_limbo(struct host *h, bool all)
 {
 	struct anchor *a, *tmp;
 
 	list_for_each_entry_safe(a, tmp, &h->limbo, limbo)
-		if (h->now >= a->limbo_until)
+		if (all || h->now >= a->limbo_until)
 			anchor_release(a);
 }
 

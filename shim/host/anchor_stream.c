@@ -253,6 +253,7 @@ static size_t write_anchor(struct anchor *a, const uint8_t *data, size_t len, in
 		a->check_close = true;
 		anchor_dirty(a);
 	} else if (n == -EPIPE) {
+		a->reset_on_close = true; /* nobody reads these bytes any more */
 		a->check_close = true;
 		a->out_eof = true;
 		anchor_dirty(a);

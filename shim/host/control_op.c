@@ -600,6 +600,11 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 			sock_set_owner(k.a->sock, c->pid, c->comm);
 	}
 	result = op->serve(&k);
+	if (result == -EADDRINUSE || result == -EADDRNOTAVAIL) {
+		host_settle(k.h);
+		if (k.a && k.a->sock)
+			result = op->serve(&k);
+	}
 	if (result != LATER)
 		control_reply(c, req, result, k.arg, k.out, k.out_len);
 }

@@ -220,6 +220,7 @@ void watch_close(struct host *h, struct watch *w);
 /* Frees the object whose first member @w is at the end of the turn. */
 void host_bury(struct host *h, struct watch *w);
 /* One turn; @wait_ns: at most, negative = as long as nothing happens. */
+void host_settle(struct host *h);
 void host_turn(struct host *h, int64_t wait_ns);
 void host_run(struct host *h);
 
@@ -268,7 +269,7 @@ void anchor_release(struct anchor *a);
 void anchor_fail(struct anchor *a, int err);
 void anchor_set_sock(struct anchor *a, struct socket *sock);
 int anchor_take_error(struct anchor *a);
-void anchors_limbo(struct host *h);
+void anchors_limbo(struct host *h, bool all);
 int anchor_unread(const struct anchor *a);
 /* Does the process hold the socket as its descriptor @fd? */
 bool anchor_held_by(struct anchor *a, int32_t pid, uint32_t uid, int fd);

@@ -192,6 +192,31 @@ static void clear_graves(struct host *h)
 }
 
 /**
+ * host_settle() - does what programs did up to now: the sockets that they closed go
+ *
+ * For a request that fails because of such a socket, its port still taken: close() is seen by an
+ * event, which the request may have overtaken.
+ */
+void host_settle(struct host *h)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n, i;
+
+	do {
+		n = sys_epoll_wait(h->epfd, events, EVENTS_MAX, 0);
+		for (i = 0; i < n; i++) {
+			struct watch *w = events[i].data.ptr;
+
+			if (w->fd >= 0)
+				w->ready(h, w, events[i].events);
+		}
+	} while (n == EVENTS_MAX);
+	work_anchors(h);
+	anchors_limbo(h, true);
+	run_stack(h); /* their last segments, where the other end is here too */
+}
+
+/**
  * host_turn() - one turn of the loop
  * @wait_ns: longest time to wait; negative = until something happens
  */
@@ -219,7 +244,7 @@ void host_turn(struct host *h, int64_t wait_ns)
 	resolver_work(h->resolver);
 	work_anchors(h);
 	lingers_check(h, NULL);
-	anchors_limbo(h);
+	anchors_limbo(h, false);
 	hello_expire(h);
 	if (h->listen_again && h->now >= h->listen_again)
 		listeners_resume(h);
