@@ -59,7 +59,7 @@ assert_clone() {
 	git clone -q --bare "$ROOT/work" "$ROOT/pushed.git"
 	git clone -q "$ROOT/work" "$BATS_TEST_TMPDIR/got"
 	cd "$BATS_TEST_TMPDIR/got"
-	cat "$ROOT/part1" "$ROOT/5m" >more
+	cat "$ROOT/part1" "$ROOT/5m" >./more
 	git add more
 	git commit -qm two
 	shim git push -q "git://$PEER/pushed.git" main
