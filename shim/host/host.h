@@ -177,6 +177,7 @@ struct host {
 	bool stopping;                /* leave the loop */
 	bool finishing;               /* the program that this thread serves is at its end */
 	bool dev_gone_logged;
+	bool draining;                /* somebody waits for what is in the listeners' queues */
 	int log_level, log_fd;
 
 	int epfd, reserve_fd;

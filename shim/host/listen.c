@@ -64,7 +64,8 @@ static int name_open(int type, const char *prefix, const char *name, char suffix
 /* Ends the connections that have sat here without a word; a program writes its hello at once. */
 static bool end_silent(struct host *h)
 {
-	uint64_t at = h->now + (HELLO_MS - SILENT_MS) * NSEC_PER_MSEC;
+	uint64_t silent_ms = h->draining ? 0 : SILENT_MS;
+	uint64_t at = h->now + (HELLO_MS - silent_ms) * NSEC_PER_MSEC;
 	unsigned int before = h->greeting_count;
 	struct anchor *a, *next_anchor;
 	struct control *c, *next_control;
@@ -72,10 +73,10 @@ static bool end_silent(struct host *h)
 	if (!before)
 		return false;
 	list_for_each_entry_safe(a, next_anchor, &h->anchors, all)
-		if (a->state == ANCHOR_HELLO && a->hello_deadline < at)
+		if (a->state == ANCHOR_HELLO && a->hello_deadline <= at)
 			anchor_destroy(a);
 	list_for_each_entry_safe(c, next_control, &h->controls, all)
-		if (!c->greeted && c->hello_deadline < at)
+		if (!c->greeted && c->hello_deadline <= at)
 			control_destroy(c);
 	return h->greeting_count < before;
 }
@@ -107,14 +108,19 @@ static void say_refused(int fd)
 	(void)sys_sendto(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 }
 
-/* EMFILE: the connection is taken with the reserve and ended, so that its owner sees an error. */
+/*
+ * EMFILE: those who say nothing make room. Else the connection is taken with the reserve and ended, so
+ * that its owner sees an error.
+ */
 static void refuse_one(struct host *h, int listener)
 {
 	int fd;
 
 	h->totals.fd_exhausted++;
-	if (end_silent(h))
+	if (h->greeting_count) {
+		listeners_pause(h); /* some of them will have been silent for too long soon */
 		return;
+	}
 	if (h->reserve_fd >= 0)
 		sys_close(h->reserve_fd);
 	fd = sys_accept4(listener, SOCK_CLOEXEC);
@@ -135,7 +141,7 @@ static int accept_one(struct host *h, int listener)
 
 	do
 		fd = sys_accept4(listener, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	while (fd == -EINTR || fd == -ECONNABORTED);
+	while (fd == -EINTR || fd == -ECONNABORTED || ((fd == -EMFILE || fd == -ENFILE) && end_silent(h)));
 	if (fd == -EMFILE || fd == -ENFILE)
 		refuse_one(h, listener);
 	if (fd >= 0)
@@ -260,10 +266,12 @@ void listeners_close(struct host *h)
 /** listeners_drain() - takes every connection that waits, before an identity is called unknown */
 void listeners_drain(struct host *h)
 {
+	h->draining = true;
 	if (h->listen_stream.fd >= 0)
 		stream_ready(h, &h->listen_stream, EPOLLIN);
 	if (h->listen_packet.fd >= 0)
 		packet_ready(h, &h->listen_packet, EPOLLIN);
+	h->draining = false;
 }
 
 /**

@@ -94,7 +94,7 @@ def requests():
     """Requests that are none, or about nothing: an answer, or the end of the connection."""
     a, u = ws.Anchor(KEY), ws.Anchor(KEY, socket.SOCK_DGRAM)
     c = ws.Control(KEY)
-    print(*(name(c.call(op)[0]) for op in (0, 1, 22, 255, 65535)))
+    print(*(name(c.call(op)[0]) for op in (0, 1, len(ws.OPS) + 1, 255, 65535)))
     print({name(c.call(op)[0]) for op in list(ws.OPS)[1:14]})
     for flags in (4, 8, 0x7ffc, 0xfffc):
         assert c.call("GETNAME", a, flags=flags)[0] == 0
