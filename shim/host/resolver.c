@@ -6,7 +6,7 @@
  * a small number that c-ares takes for a descriptor. It asks the servers of --dns, else those of
  * /etc/resolv.conf that are not on the kernel's loopback, where a stub resolver of the machine would
  * sit on the kernel's network. /etc/hosts comes first. Without any server a name that /etc/hosts
- * does not know is "try again", and the log says why.
+ * does not know is "try again", and the log says why. The host's own name (--hostname) is its address.
  *
  * c-ares calls back inside of ours, so lookups are only started from the loop, and sockets are given
  * to it by resolver_work(). Answers may come at once, inside the call that asks.
@@ -380,6 +380,38 @@ static void lookup_done(void *arg, int status, int timeouts, struct ares_addrinf
 	lookup_end(l);
 }
 
+/*
+ * The name that --hostname gave and the address that it stands for need no server, as on Linux with
+ * nss-myhostname(8).
+ */
+static struct in_addr own_address(const struct host *h)
+{
+	struct in_addr loopback = { htonl(INADDR_LOOPBACK) };
+
+	return h->cfg.text[OPT_DEV] ? h->cfg.addr : loopback;
+}
+
+static bool is_own_name(const struct host *h, const char *node)
+{
+	const char *own = h->cfg.text[OPT_HOSTNAME];
+	size_t len = strlen(node);
+
+	if (len && node[len - 1] == '.')
+		len--;
+	return own && strlen(own) == len && !strncasecmp(own, node, len);
+}
+
+static void answer_own(struct lookup *l)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = own_address(l->r->h) };
+	struct ares_addrinfo_node node = { .ai_family = AF_INET, .ai_addrlen = sizeof(sin),
+					   .ai_addr = (struct sockaddr *)&sin };
+	struct ares_addrinfo res = { .nodes = &node, .name = l->r->h->cfg.text[OPT_HOSTNAME] };
+
+	answer_lookup(l, 0, &res);
+	lookup_end(l);
+}
+
 /** resolver_lookup() - CTL_RESOLVE; answers @d, at once or later */
 void resolver_lookup(struct resolver *r, const struct ctl_resolve *req, const struct deferred *d)
 {
@@ -393,6 +425,10 @@ void resolver_lookup(struct resolver *r, const struct ctl_resolve *req, const st
 		/* A name may exist, but not with an address of a family that this host speaks. */
 		answer_lookup(l, EAI_ADDRFAMILY, NULL);
 		lookup_end(l);
+		return;
+	}
+	if (is_own_name(r->h, l->req.node)) {
+		answer_own(l);
 		return;
 	}
 	if (req->flags & AI_CANONNAME)
@@ -421,6 +457,7 @@ static void reverse_done(void *arg, int status, int timeouts, struct hostent *ho
 void resolver_reverse(struct resolver *r, const struct sockaddr *addr, socklen_t len,
 		      const struct deferred *d)
 {
+	const char *own = r->h->cfg.text[OPT_HOSTNAME];
 	struct lookup *l = lookup_start(r, d);
 	struct sockaddr_in sin;
 
@@ -432,6 +469,11 @@ void resolver_reverse(struct resolver *r, const struct sockaddr *addr, socklen_t
 		return;
 	}
 	memcpy(&sin, addr, sizeof(sin));
+	if (own && r->h->cfg.text[OPT_DEV] && sin.sin_addr.s_addr == r->h->cfg.addr.s_addr) {
+		control_answer(&l->reply, 0, NULL, own, strlen(own) + 1);
+		lookup_end(l);
+		return;
+	}
 	ares_gethostbyaddr(r->channel, &sin.sin_addr, sizeof(sin.sin_addr), AF_INET, reverse_done, l);
 }
 

@@ -156,6 +156,11 @@ print(s.getsockname()[0])' "$PEER"
 	assert_eq "$(shim hostname)" web1.example
 	assert_eq "$(shim "$PYTHON" -c 'import os, socket; print(socket.gethostname(), os.uname()[1])')" "web1.example web1.example"
 	assert_eq "$(shim bash -c 'echo $HOSTNAME')" web1.example
+	assert_eq "$(shim hostname -i)" "$US"
+	run shim "$PYTHON" -c '
+import socket
+print(socket.gethostbyname("WEB1.example."), socket.getnameinfo((socket.gethostbyname(socket.gethostname()), 80), 0)[0])'
+	assert_eq "$output" "$US web1.example"
 	# Who joins the host without naming it is on the same machine.
 	two_options_less
 	assert_eq "$(shim uname -n)" web1.example
