@@ -6,14 +6,17 @@
  * Text at rcv_nxt goes to the receive queue, text beyond a gap to ofo_queue: ascending, without
  * overlaps, found from its end because that is where segments arrive. Either is charged to the socket
  * in truesize; little text in a large buffer is moved into a small one or behind its predecessor, so
- * that the peer's segment size cannot eat the buffer that the window promised. Over the limit the
- * out-of-order queue is cut from its far end; it was only a loan (RFC 2018 8 allows to take it back).
+ * that the peer's segment size cannot eat the buffer that the window promised. Over the limit the text
+ * of both queues moves together, so that it takes little more than its bytes; if that is not enough the
+ * out-of-order queue is cut from its far end: it was only a loan (RFC 2018 8 allows to take it back).
  *
  * Read first: RFC 9293 3.10.7.4 (seventh), RFC 2018 4, RFC 2883.
  */
 #include "stack/tcp/tcp.h"
 
 #define COALESCE_MAX 2048U /* bytes worth copying to save a buffer */
+#define COLLAPSE_SIZE 16384U /* bytes in one buffer of text that was moved together */
+#define COLLAPSE_GAIN 1024U  /* memory that has to be saved by it */
 
 /**
  * tcp_rmem_used() - memory of received text
@@ -90,6 +93,12 @@ static bool over_limit(const struct tcp_sock *tp)
 	return tp->inet.sk.rmem_alloc > tp->inet.sk.rcvbuf;
 }
 
+/* No room even for what the window promised: what moving together does not gain is granted. */
+static bool is_full(const struct tcp_sock *tp)
+{
+	return tp->inet.sk.rmem_alloc > (int64_t)tp->inet.sk.rcvbuf + 2 * COLLAPSE_GAIN;
+}
+
 /**
  * tcp_ofo_purge() - drop all text beyond the first gap
  * @tp:  connection
@@ -98,6 +107,75 @@ void tcp_ofo_purge(struct tcp_sock *tp)
 {
 	skb_queue_purge(&tp->ofo_queue);
 	tp->num_rcv_sacks = 0;
+}
+
+/* Consecutive text that fits one buffer, from @first on: @last, bytes and memory of it. */
+static uint32_t collapsible(const struct sk_buff_head *q, struct sk_buff *first,
+			    struct sk_buff **last, uint64_t *truesize)
+{
+	struct sk_buff *skb = first;
+	uint32_t bytes = first->len;
+
+	*truesize = first->truesize;
+	*last = first;
+	while (!(tcp_cb(skb)->flags & TCPHDR_FIN) && (skb = skb_peek_next(q, skb)) &&
+	       tcp_cb(skb)->seq == tcp_cb(*last)->end_seq && bytes + skb->len <= COLLAPSE_SIZE) {
+		bytes += skb->len;
+		*truesize += skb->truesize;
+		*last = skb;
+	}
+	return bytes;
+}
+
+/* One buffer in the place of @first to @last; NULL without memory: all is as it was. */
+static struct sk_buff *collapse_run(struct tcp_sock *tp, struct sk_buff_head *q,
+				    struct sk_buff *first, struct sk_buff *last, uint32_t bytes)
+{
+	struct sk_buff *all = alloc_skb(tcp_net(tp), bytes), *skb = first, *next;
+
+	if (!all)
+		return NULL;
+	*tcp_cb(all) = (struct tcp_skb_cb){ .seq = tcp_cb(first)->seq,
+					    .end_seq = tcp_cb(last)->end_seq,
+					    .flags = tcp_cb(last)->flags };
+	all->tstamp = last->tstamp;
+	skb_insert_after(q, last, all);
+	for (; skb != all; skb = next) {
+		next = skb_peek_next(q, skb);
+		if (skb_copy_bits(skb, 0, skb_put(all, skb->len), skb->len))
+			BUG_ON(true);
+		skb_unlink(q, skb);
+		skb_consume(skb);
+	}
+	skb_set_owner_r(all, tcp_to_sk(tp));
+	return all;
+}
+
+/* Moves text together wherever that saves memory. */
+static void collapse(struct tcp_sock *tp, struct sk_buff_head *q)
+{
+	struct sk_buff *skb = skb_peek(q), *last;
+	uint64_t truesize;
+
+	while (skb) {
+		uint32_t bytes = collapsible(q, skb, &last, &truesize);
+
+		if (truesize > bytes + sizeof(*skb) + COLLAPSE_GAIN)
+			last = collapse_run(tp, q, skb, last, bytes);
+		skb = last ? skb_peek_next(q, last) : NULL;
+	}
+}
+
+/*
+ * RFC 9293 3.8.6: what the window promised must be taken, in segments of whatever size and in whatever
+ * buffers a device delivers them.
+ */
+static void make_room(struct tcp_sock *tp)
+{
+	if (!over_limit(tp))
+		return;
+	collapse(tp, &tp->inet.sk.receive_queue);
+	collapse(tp, &tp->ofo_queue);
 }
 
 /* Cuts the out-of-order queue from its far end until the limit is met. */
@@ -198,10 +276,13 @@ static enum skb_drop_reason queue_in_order(struct tcp_sock *tp, struct sk_buff *
 {
 	bool fin = tcp_cb(skb)->flags & TCPHDR_FIN;
 
+	make_room(tp);
 	if (over_limit(tp))
 		prune_ofo(tp);
-	if (over_limit(tp) && skb->len)
+	if (is_full(tp) && skb->len) {
+		tp->ack.now = true; /* the sender learns where it stands */
 		return SKB_DROP_TCP_RCVQ_FULL;
+	}
 	tcp_cb(skb)->flags = 0;
 	if (skb->len)
 		append_text(tp, skb);
@@ -253,17 +334,18 @@ static void trim_followers(struct tcp_sock *tp, struct sk_buff *skb)
 
 static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_buff *skb)
 {
-	struct sk_buff *prev = ofo_before(tp, tcp_cb(skb)->seq);
 	uint32_t seq = tcp_cb(skb)->seq, end = tcp_cb(skb)->end_seq;
+	struct sk_buff *prev;
 
 	tp->ack.now = true; /* RFC 5681 4.2: a duplicate ACK at once */
 	tp->rcv_ooopack++;
+	make_room(tp);
 	if (over_limit(tp)) {
 		prune_ofo(tp);
 		if (over_limit(tp))
 			return SKB_DROP_TCP_OFO_DROP;
-		prev = ofo_before(tp, seq);
 	}
+	prev = ofo_before(tp, seq);
 	if (prev && before_eq(end, tcp_cb(prev)->end_seq)) {
 		if (end == tcp_cb(prev)->end_seq)
 			tcp_cb(prev)->flags |=

@@ -143,6 +143,44 @@ TEST(test_window_announced_never_shrinks)
 	conn_free(c);
 }
 
+/* Sends text in segments of @len bytes up to the edge that was announced; the reader does not read. */
+static uint32_t fill_window(struct tcp_conn *c, uint32_t len)
+{
+	uint32_t seq = 1, edge = 1 + 2 * len;
+	struct pkt p;
+
+	for (int i = 0; i < 20000 && edge - seq >= len; i++) {
+		seg_in(c, ". %u:%u(%u) ack 1", seq, seq + len, len);
+		seq += len;
+		if (edge - seq < 2 * len)
+			conn_ms(c, 250);
+		while (seg_take(c, &p)) {
+			CHECK_EQ(p.ack, seq);
+			edge = p.ack + p.win;
+		}
+	}
+	return seq - 1;
+}
+
+/*
+ * RFC 9293 3.8.6: what the window has promised is taken, whatever the size of the segments it comes in.
+ * A buffer costs more memory than the text in it, the more so the smaller the segment.
+ */
+TEST(test_window_promised_is_kept_for_segments_of_any_size)
+{
+	static const uint32_t sizes[] = { 1, 30, 200, 536, 1460 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 16384 });
+		uint32_t sent = fill_window(c, sizes[i]);
+
+		CHECK_EQ(c->net->mib[MIB_TcpExtTCPRcvQDrop], 0);
+		CHECK_GT(sent, 5000);
+		CHECK_EQ(conn_read(c, 100000), (ssize_t)sent);
+		conn_free(c);
+	}
+}
+
 TEST(test_window_zero_still_acks_probes)
 {
 	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 8192 });
