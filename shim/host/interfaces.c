@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's interfaces and addresses as they cross to a program, for getifaddrs() there (CTL_IFADDRS). */
+/* The host's interfaces and addresses as they cross to a program for getifaddrs() (CTL_IFADDRS). */
 #include "shim/host/host.h"
 #include "stack/inet/devinet.h"
 

@@ -2,8 +2,8 @@
 /*
  * What the host is called: gethostname() and uname().
  *
- * Where --hostname (WIRESHIM_HOSTNAME) gave a name they say it, everything else of uname() being the
- * kernel's; without one nothing is changed. libc's gethostname() calls uname() inside itself,
+ * Where --hostname (WIRESHIM_HOSTNAME) gave a name they say it, everything else of uname() being
+ * the kernel's; without one nothing is changed. libc's gethostname() calls uname() inside itself,
  * so both are here.
  */
 #include "shim/program/real.h"

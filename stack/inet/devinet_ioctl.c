@@ -2,13 +2,14 @@
 /*
  * devinet_ioctl.c - what programs may ask about devices and their addresses
  *
- * Two ways to ask: the interface ioctls of netdevice(7), one struct ifreq in and out, and a walk over
- * everything for whoever makes lists of it (getifaddrs() at the program's end). Programs have no
- * rights here, as an unprivileged process has none on Linux: what sets anything is refused.
+ * Two ways to ask: the interface ioctls of netdevice(7), one struct ifreq in and out, and a walk
+ * over everything for whoever makes lists of it (getifaddrs() at the program's end). Programs have
+ * no rights here, as an unprivileged process has none on Linux: what sets anything is refused.
  *
  * A name may carry an alias, "eth0:1". What concerns the device ignores the alias; what concerns
- * an address looks for the one with that label, and ours all bear the plain name of their device. Where
- * the caller fills in an address of AF_INET and the device has it, that one is meant; else the first.
+ * an address looks for the one with that label, and ours all bear the plain name of their device.
+ * Where the caller fills in an address of AF_INET and the device has it, that one is meant; else
+ * the first.
  *
  * Read first: netdevice(7).
  */
@@ -225,7 +226,7 @@ static int ask_device(struct net *net, unsigned long cmd, struct ifreq *ifr)
  * inet_dev_ioctl() - the ioctls about interfaces
  * @net:  namespace
  * @cmd:  SIOCGIF..., SIOCSIF...
- * @arg:  a struct ifreq, question and answer; SIOCGIFCONF: room for entries, or NULL to learn their size
+ * @arg:  a struct ifreq, question and answer; SIOCGIFCONF: room for many, NULL to learn their size
  * @len:  bytes of @arg; SIOCGIFCONF: set to those of the answer
  *
  * Source:  netdevice(7)

@@ -97,6 +97,19 @@ ioctl(S, 0x8915, $r) or die; my $a = substr $r, 16, 16; print inet_ntoa((unpack_
 	stop_bg holder
 }
 
+@test "a socket that asked may still go to the kernel's loopback" {
+	start_daemon us "$PYTHON" -u -m http.server -d "$ROOT" 8020
+	wait_port us 8020
+	run shim "$PYTHON" -c '
+import fcntl, socket, struct
+s = socket.socket()
+print(socket.inet_ntoa(fcntl.ioctl(s, 0x8915, struct.pack("16s24x", b"us0"))[20:24]))
+s.connect(("127.0.0.1", 8020))
+print(s.getpeername()[0])'
+	assert_eq "$output" "$(printf '%s\n' "$US" 127.0.0.1)"
+	kill $! # namespaces are looked at for leftovers below
+}
+
 @test "what sets anything is refused" {
 	needs_product
 	run shim "$PYTHON" -c '

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Interfaces as programs see them: netdevice(7) on a host with lo, eth0 and eth1, and the walk over all. */
+/* Interfaces as programs see them: netdevice(7) on a host with lo and eth0; the walk over all. */
 #include <linux/sockios.h>
 
 #include "tests/unit/sock_fixture.h"
