@@ -226,6 +226,8 @@ static int without_network(const char *node, const char *service, const struct a
 	if (numeric.ai_family == AF_UNSPEC)
 		numeric.ai_family = AF_INET;
 	r = libc()->getaddrinfo(node, service, &numeric, res);
+	for (struct addrinfo *i = r ? NULL : *res; i; i = i->ai_next)
+		i->ai_flags &= ~AI_NUMERICHOST | hints->ai_flags; /* libc gives back what was asked */
 	if (!r || hints->ai_family != AF_UNSPEC || !node || !strchr(node, ':'))
 		return r;
 	numeric.ai_family = AF_UNSPEC;
