@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -41,6 +42,7 @@ static void pause_ms(long ms)
 /* In the grandchild: nothing but descriptor 3 and the environment goes along. */
 static void exec_host(int ready)
 {
+	char *const argv[] = { (char *)(uintptr_t)"wireshim", (char *)(uintptr_t)"host", NULL };
 	sigset_t none;
 
 	unsetenv("LD_PRELOAD");
@@ -50,7 +52,8 @@ static void exec_host(int ready)
 		fcntl(READY_FD, F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execl("/proc/self/exe", "wireshim", "host", (char *)NULL);
+	/* The bare call: under another wireshim, execl() would put LD_PRELOAD back. */
+	syscall(SYS_execve, "/proc/self/exe", argv, environ);
 	_exit(127);
 }
 

@@ -10,6 +10,7 @@
 #include "shim/program/init.h"
 #include "shim/program/config.h"
 #include "shim/program/control.h"
+#include "shim/program/exec.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/sock.h"
@@ -101,6 +102,7 @@ void shim_init(void)
 	real_resolve(false);
 	libc_ready = true;
 	config_load();
+	exec_remember();
 }
 
 /* Where we start before libc's own constructor (-z initfirst, for ASan) it is we who give it the environment. */

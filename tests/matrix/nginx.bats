@@ -130,3 +130,19 @@ end_load() {
 	done
 	end_load
 }
+@test "nginx: a new binary under load, no request fails" {
+	local old
+
+	start_load
+	old=$(cat "$BASE/pid")
+	kill -USR2 "$old"
+	wait_for '[ -s "$BASE/pid.oldbin" ] && [ -s "$BASE/pid" ] && [ "$(cat "$BASE/pid")" != "$old" ]'
+	wait_for '[ "$(pgrep -cP "$(cat "$BASE/pid")")" = 2 ]'
+	kill -WINCH "$old"
+	wait_for '[ "$(pgrep -P "$old" | grep -vc "^$(cat "$BASE/pid")$")" = 0 ]' 20
+	kill -QUIT "$old"
+	wait_for "! is_running $old" 20
+	fetch_from_us 8080 hello part1 5m
+	end_load
+	refute grep -E '\[(emerg|alert|crit)\]' "$BASE/error.log"
+}
