@@ -167,7 +167,7 @@ static ssize_t dgram_read_iov(int fd, uint32_t w, const struct iovec *iov, int c
 
 	if (count < 0 || count > IOV_MAX)
 		return edge(saved, -EINVAL);
-	return edge(saved, dgram_recv(fd, w, &m, 0));
+	return edge(saved, nowhere(iov) && count ? -EFAULT : dgram_recv(fd, w, &m, 0));
 }
 
 static ssize_t dgram_write_iov(int fd, uint32_t w, const struct iovec *iov, int count)
@@ -178,7 +178,7 @@ static ssize_t dgram_write_iov(int fd, uint32_t w, const struct iovec *iov, int 
 
 	if (count < 0 || count > IOV_MAX)
 		return edge(saved, -EINVAL);
-	return edge(saved, dgram_send(fd, w, &m, 0));
+	return edge(saved, nowhere(iov) && count ? -EFAULT : dgram_send(fd, w, &m, 0));
 }
 
 /* read() and its kin. */
@@ -335,7 +335,9 @@ static ssize_t stream_recvfrom(int fd, uint32_t w, void *buf, size_t len, int fl
 {
 	ssize_t r;
 
-	if (fd_is_ours(w)) {
+	if (fd_is_ours(w) && addr && nowhere(alen)) {
+		r = edge(errno, -EFAULT);
+	} else if (fd_is_ours(w)) {
 		r = libc()->recvfrom(fd, buf, len, flags, NULL, NULL);
 		if (r >= 0 && addr && alen)
 			*alen = 0;
@@ -368,6 +370,8 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr
 
 		if (route == ENDED)
 			return edge(saved, r);
+		if (route == DGRAM && addr && (nowhere(addr) || nowhere(alen)))
+			return edge(saved, -EFAULT);
 		if (route == DGRAM) {
 			m.msg_name = alen ? addr : NULL;
 			m.msg_namelen = m.msg_name ? *alen : 0;
@@ -413,6 +417,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (unlikely(nowhere(msg)))
+		return libc()->recvmsg(fd, msg, flags);
 	if (is_odd(w, flags))
 		return odd_recv(fd, w, msg, flags);
 	if (unlikely(!plain_rx(w))) {
@@ -468,6 +474,8 @@ int recvmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags, struct 
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (unlikely(nowhere(vec)))
+		return libc()->recvmmsg(fd, vec, count, flags, timeout);
 	if (unlikely(!plain_rx(w))) {
 		enum route route = rx_route(fd, &w, &r);
 		int saved = errno;
@@ -606,6 +614,8 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (unlikely(nowhere(msg)))
+		return libc()->sendmsg(fd, msg, flags);
 	if (unlikely(!plain_tx(w))) {
 		enum route route = tx_route(fd, &w, flags, msg->msg_name, msg->msg_namelen, &r);
 		int saved = errno;
@@ -649,6 +659,8 @@ int sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
+	if (unlikely(nowhere(vec)))
+		return libc()->sendmmsg(fd, vec, count, flags);
 	if (unlikely(!plain_tx(w))) {
 		void *name = count ? vec[0].msg_hdr.msg_name : NULL;
 		socklen_t namelen = count ? vec[0].msg_hdr.msg_namelen : 0;

@@ -121,7 +121,7 @@ int getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 
 	if (!fd_is_ours(w) || is_files_own(level, name))
 		return libc()->getsockopt(fd, level, name, val, len);
-	if (!len || !val)
+	if (nowhere(len) || (nowhere(val) && *len))
 		return (int)edge(saved, -EFAULT);
 	return (int)edge(saved, do_getsockopt(fd, w, level, name, val, len));
 }
@@ -158,7 +158,7 @@ static int do_setsockopt(int fd, uint32_t w, int level, int name, const void *va
 
 	if ((int)len < 0 || len > CTL_DATA_MAX)
 		return -EINVAL;
-	if (!val && len)
+	if (nowhere(val) && len)
 		return -EFAULT;
 	/* The one option whose value is a pointer: what it points at crosses instead. */
 	if (level == SOL_SOCKET && (name == SO_ATTACH_FILTER || name == SO_ATTACH_REUSEPORT_CBPF)) {
@@ -235,6 +235,8 @@ static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
 	struct ctl_call c = { .op = CTL_IOCTL, .arg = { (uint32_t)cmd } };
 	int r;
 
+	if (nowhere(arg) && (cmd == SIOCGIFCONF || cmd == FIONREAD || takes_ifreq(cmd)))
+		return -EFAULT;
 	if (cmd == SIOCGIFCONF)
 		return list_interfaces(fd, arg);
 	if (cmd == FIONREAD && !(w & FD_STREAM)) {
@@ -246,7 +248,9 @@ static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
 		c.len = c.room = sizeof(struct ifreq);
 	}
 	r = sock_control(fd, &c);
-	if (r >= 0 && !c.data && arg)
+	if (r >= 0 && !c.data && nowhere(arg))
+		return -EFAULT;
+	if (r >= 0 && !c.data)
 		*(int *)arg = (int)c.arg[0];
 	return r < 0 ? r : 0;
 }

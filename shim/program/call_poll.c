@@ -181,7 +181,8 @@ static void attach_fresh(const struct pollfd *fds, nfds_t count)
 static void look_at(struct pollfd *fds, nfds_t count)
 {
 	__asm__("" : "+r"(fds));
-	attach_fresh(fds, count);
+	if (!nowhere(fds))
+		attach_fresh(fds, count);
 }
 
 /**

@@ -96,7 +96,7 @@ static int give_addr(const void *from, size_t from_len, struct sockaddr *addr, s
 {
 	if (!addr)
 		return 0;
-	if (!len)
+	if (nowhere(len) || (nowhere(addr) && *len))
 		return -EFAULT;
 	if ((int)*len < 0)
 		return -EINVAL;
@@ -110,7 +110,7 @@ static int check_length(const struct sockaddr *addr, socklen_t len)
 {
 	if ((int)len < 0 || len > sizeof(struct sockaddr_storage))
 		return -EINVAL;
-	return !addr && len ? -EFAULT : 0;
+	return nowhere(addr) && len ? -EFAULT : 0;
 }
 
 static int do_bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -561,7 +561,7 @@ static int ask_name(int fd, uint32_t peer, struct sockaddr *addr, socklen_t *len
 	};
 	int r;
 
-	if (!addr || !len)
+	if (!addr || nowhere(len))
 		return -EFAULT;
 	r = sock_control(fd, &c);
 	if (r < 0)

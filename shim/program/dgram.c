@@ -228,6 +228,9 @@ ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 		return -EOPNOTSUPP;
 	if (m->msg_iovlen > IOV_MOST)
 		return -EMSGSIZE;
+	if ((m->msg_iovlen && nowhere(m->msg_iov)) || (m->msg_controllen && m->msg_control && nowhere(m->msg_control)) ||
+	    (m->msg_name && nowhere(m->msg_name)))
+		return -EFAULT;
 	for (size_t i = 0; i < m->msg_iovlen; i++)
 		total += m->msg_iov[i].iov_len;
 	if (total > ((w & FD_RAW) ? (size_t)DGRAM_PAYLOAD_MAX : (size_t)UDP_PAYLOAD_MAX))
@@ -388,6 +391,8 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 		return r;
 	if (m->msg_iovlen > IOV_MOST)
 		return -EMSGSIZE;
+	if (m->msg_iovlen && nowhere(m->msg_iov))
+		return -EFAULT;
 	if ((flags & MSG_OOB) && (w & FD_RAW))
 		return -EOPNOTSUPP; /* UDP takes no notice of it */
 	if (flags & MSG_ERRQUEUE)

@@ -31,7 +31,7 @@ bool addr_is_kernels(const struct sockaddr *addr, socklen_t len)
 {
 	struct sockaddr_in in;
 
-	if (!addr || len < sizeof(in) || addr->sa_family != AF_INET)
+	if (nowhere(addr) || len < sizeof(in) || addr->sa_family != AF_INET)
 		return false;
 	memcpy(&in, addr, sizeof(in));
 	return ntohl(in.sin_addr.s_addr) >> 24 == 127 && !ctl_loopback_stack();

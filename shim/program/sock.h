@@ -9,6 +9,12 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* NULL, or so near to it that nothing can be there: EFAULT where we would look before the kernel does. */
+static inline bool nowhere(const void *p)
+{
+	return (uintptr_t)p < 4096;
+}
+
 int sock_control(int fd, struct ctl_call *c);
 int sock_error(int fd, enum ctl_state *state);
 int sock_look(int fd, enum ctl_state *state);
