@@ -46,7 +46,7 @@ setup() { needs nginx; }
 
 # Requests in a row from four clients, each over a connection of its own, until the file STOP is there. Prints how many
 # failed, and whether there were any.
-load() {
+keep_asking() {
 	on_peer "$PYTHON" -c '
 import http.client, os, sys, threading
 host, root, stop = sys.argv[1:]
@@ -70,7 +70,7 @@ print(len(bad), "failed,", "some" if len(done) > 20 else len(done), "done", *set
 }
 
 start_load() {
-	load "$BATS_TEST_TMPDIR/stop" >"$BATS_TEST_TMPDIR/load" 3>&- &
+	keep_asking "$BATS_TEST_TMPDIR/stop" >"$BATS_TEST_TMPDIR/load" 3>&- &
 	LOAD=$!
 }
 
