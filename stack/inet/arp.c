@@ -105,14 +105,20 @@ static void arp_solicit(struct neighbour *neigh, struct sk_buff *first_waiting)
 	arp_send(neigh->dev, ARP_OP_REQUEST, sip, neigh->addr.v4, dest, NULL);
 }
 
-/* RFC 1122 2.3.2.2, 3.2.2.1: as if a router had said that the host is unreachable. Consumes. */
+/*
+ * RFC 1122 2.3.2.2, 3.2.2.1: as if a router had said that the host is unreachable. As on Linux, it is
+ * the sender itself who says so (ping: "From <our address>"). Consumes.
+ */
 static void arp_error_report(struct neighbour *neigh, struct sk_buff *skb)
 {
 	uint32_t at = skb->network_header, headroom = skb_headroom(skb);
+	struct iphdr4 iph;
 
 	(void)neigh;
-	if (at >= headroom && skb_pull(skb, at - headroom))
-		icmp_notify(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0, 0);
+	if (at >= headroom && skb_pull(skb, at - headroom) && skb->len >= sizeof(iph)) {
+		memcpy(&iph, skb->data, sizeof(iph));
+		icmp_notify(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0, iph.saddr);
+	}
 	skb_drop(skb, SKB_DROP_NEIGH_FAILED);
 }
 

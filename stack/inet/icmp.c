@@ -302,7 +302,7 @@ static const struct iphdr4 *quoted_header(const struct sk_buff *skb)
  * @type:      ICMP type of the error
  * @code:      ICMP code
  * @info:      next-hop MTU with fragmentation needed, else 0
- * @offender:  who sent the error; 0 = we ourselves
+ * @offender:  who sent the error; our own address for what never left
  *
  * Source:  RFC 1122 3.2.2, 3.2.2.1
  */

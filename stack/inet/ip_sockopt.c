@@ -283,6 +283,30 @@ static int put_value(void *val, socklen_t *len, int v)
 	return sockopt_put_int(val, len, v);
 }
 
+/*
+ * IP_PKTOPTIONS: the ancillary data that a stream has no message for, about the segment that made the connection.
+ * Servers learn from it on which interface a client came in (dnsmasq).
+ */
+static int get_pktoptions(const struct inet_sock *inet, void *val, socklen_t *len)
+{
+	struct stack_msg msg = { .control = val, .control_size = *len };
+	const struct in_pktinfo info = {
+		.ipi_ifindex = inet->mc_index,
+		.ipi_spec_dst.s_addr = inet->rcv_saddr.v4,
+		.ipi_addr.s_addr = inet->rcv_saddr.v4,
+	};
+	int ttl = inet->mc_ttl;
+
+	if (inet->sk.type != SOCK_STREAM)
+		return -ENOPROTOOPT;
+	if (inet->cmsg_flags & IP_CMSG_PKTINFO)
+		put_cmsg(&msg, SOL_IP, IP_PKTINFO, &info, sizeof(info));
+	if (inet->cmsg_flags & IP_CMSG_TTL)
+		put_cmsg(&msg, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
+	*len = (socklen_t)msg.controllen;
+	return 0;
+}
+
 /**
  * ip_getsockopt() - getsockopt(SOL_IP)
  * @sk:   inet socket
@@ -309,6 +333,8 @@ int ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len)
 	case IP_OPTIONS:
 		*len = 0;
 		return 0;
+	case IP_PKTOPTIONS:
+		return get_pktoptions(inet, val, len);
 	case IP_MULTICAST_IF:
 		if (!inet_addr_any(&inet->mc_addr))
 			addr.s_addr = inet->mc_addr.v4;

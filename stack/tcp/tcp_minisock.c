@@ -406,6 +406,8 @@ static struct tcp_result complete_request(struct tcp_request *req, struct tcp_se
 		mib_inc(seg->net, MIB_TcpExtListenDrops);
 		return TCP_RESULT(DROP, DROP_NO_MEMORY);
 	}
+	child->inet.mc_index = seg->iif; /* as on Linux: for IP_PKTOPTIONS */
+	child->inet.mc_ttl = seg->ttl;
 	sock_hold(lsk);
 	tcp_request_kill(req);
 	inet_ehash_insert(&child->inet);

@@ -172,3 +172,23 @@ except OSError as e:
 1 33 True 0
 92"
 }
+
+@test "IP_PKTOPTIONS tells where a client came in" {
+	start_bg server shim "$PYTHON" -u -c '
+import errno, socket, struct
+s = socket.create_server(("", 8090))
+c, _ = s.accept()
+print(len(c.getsockopt(0, 9, 100)))
+c.setsockopt(0, 8, 1)
+size, level, kind, index, spec, addr = struct.unpack("@Liii4s4s", c.getsockopt(0, 9, 100)[:28])
+print(size, level, kind, index > 0, socket.inet_ntoa(spec), socket.inet_ntoa(addr))
+try:
+    socket.socket(type=socket.SOCK_DGRAM).getsockopt(0, 9, 100)
+except OSError as e:
+    print(errno.errorcode[e.errno])'
+	on_peer socat -u /dev/null "TCP4:$US:8090,retry=200,interval=0.05"
+	wait_bg server
+	assert_eq "$(cat "$(out server)")" "0
+28 0 8 True $US $US
+ENOPROTOOPT"
+}

@@ -156,7 +156,7 @@ TEST(test_failure_is_told_to_the_sender)
 	CHECK_EQ(seen.len, 20);
 	CHECK_EQ(be32_to_cpu(seen.cb.saddr), OWN);
 	CHECK_EQ(be32_to_cpu(seen.cb.daddr), NEW);
-	CHECK_EQ(seen.cb.offender, 0);
+	CHECK_EQ(be32_to_cpu(seen.cb.offender), OWN);
 	CHECK_EQ(h.net->drops[SKB_DROP_NEIGH_FAILED], 1);
 	CHECK_EQ(skb_live(h.net), 0);
 	pkt_expect_none(h.eth);
