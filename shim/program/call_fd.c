@@ -12,6 +12,7 @@
 #include "shim/program/control.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/init.h"
+#include "shim/program/libc_sites.h"
 #include "shim/program/sock.h"
 
 #include <limits.h>
@@ -175,8 +176,15 @@ int prctl(int option, ...)
 #define A_SIZE(i) ((size_t)a[i])
 #define A_LEN(i)  ((socklen_t)a[i])
 
-/* Calls that have a wrapper here, made by number. Returns false for the others. */
-static bool by_wrapper(long nr, const long *a, long *r)
+/**
+ * call_by_number() - a call that has a wrapper here, made by number
+ * @nr: SYS_*
+ * @a:  six arguments
+ * @r:  what the wrapper returned; errno as it left it
+ *
+ * Return: false for numbers without a wrapper
+ */
+bool call_by_number(long nr, const long *a, long *r)
 {
 	switch (nr) {
 		BY_NUMBER(SYS_socket, socket(A_INT(0), A_INT(1), A_INT(2)))
@@ -201,6 +209,11 @@ static bool by_wrapper(long nr, const long *a, long *r)
 		BY_NUMBER(SYS_sendmmsg, sendmmsg(A_FD, A_PTR(1), (unsigned int)a[2], A_INT(3)))
 		BY_NUMBER(SYS_sendto,
 			  sendto(A_FD, A_PTR(1), A_SIZE(2), A_INT(3), A_PTR(4), A_LEN(5)))
+		BY_NUMBER(SYS_preadv2, preadv2(A_FD, A_PTR(1), A_INT(2), (off_t)a[3], A_INT(5)))
+		BY_NUMBER(SYS_pwritev2, pwritev2(A_FD, A_PTR(1), A_INT(2), (off_t)a[3], A_INT(5)))
+		BY_NUMBER(SYS_sendfile, sendfile(A_FD, A_INT(1), A_PTR(2), A_SIZE(3)))
+		BY_NUMBER(SYS_splice, splice(A_FD, A_PTR(1), A_INT(2), A_PTR(3), A_SIZE(4),
+					     (unsigned int)a[5]))
 		BY_NUMBER(SYS_getsockopt, getsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_PTR(4)))
 		BY_NUMBER(SYS_setsockopt, setsockopt(A_FD, A_INT(1), A_INT(2), A_PTR(3), A_LEN(4)))
 		BY_NUMBER(SYS_ioctl, ioctl(A_FD, (unsigned long)a[1], a[2]))
@@ -228,7 +241,7 @@ long syscall(long nr, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (by_wrapper(nr, a, &r))
+	if (call_by_number(nr, a, &r))
 		return r;
 	if (nr == SYS_seccomp && a[0] <= 1) /* SECCOMP_SET_MODE_STRICT, _FILTER */
 		shim_sandboxed = true;

@@ -13,6 +13,7 @@
 #include "shim/program/exec.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
+#include "shim/program/libc_sites.h"
 #include "shim/program/sock.h"
 
 #include <fcntl.h>
@@ -114,6 +115,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		environ = envp;
 	shim_init();
 	real_resolve(true);
+	sites_install();
 	pthread_atfork(fork_prepare, fork_parent, shim_adopt);
 	if (!config.host[0] && !config.bare)
 		scan_inherited();
