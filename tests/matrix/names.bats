@@ -8,6 +8,8 @@ THIRD=$(printf 'x%.0s' {1..250})
 ZONE=(--no-resolv --no-hosts --conf-file=/dev/null --local=/test/ --user=root --pid-file= --edns-packet-max=512
 	--host-record="www.test,10.77.0.77" --txt-record="long.test,$THIRD,$THIRD,$THIRD")
 
+BOUND=(--bind-interfaces --listen-address="$US")
+
 setup_file() {
 	command -v dnsmasq >/dev/null || return 0
 	topo_up
@@ -36,14 +38,21 @@ questions() {
 }
 
 @test "dnsmasq: answers the peer's dig" {
-	start_bg server shim dnsmasq -d -p 5353 "${ZONE[@]}"
+	start_bg server shim dnsmasq -d -p 5353 "${BOUND[@]}" "${ZONE[@]}"
 	wait_open peer "$US" 5353
 	questions on_peer "$US" 5353
 }
 
 @test "dnsmasq: forwards to the peer's" {
-	start_bg server shim dnsmasq -d -p 5353 --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
-		--server="$PEER" --edns-packet-max=512
+	start_bg server shim dnsmasq -d -p 5353 "${BOUND[@]}" --no-resolv --no-hosts --conf-file=/dev/null --user=root \
+		--pid-file= --server="$PEER" --edns-packet-max=512
+	wait_open peer "$US" 5353
+	questions on_peer "$US" 5353
+}
+
+@test "dnsmasq: on the wildcard address" {
+	is_baseline || skip "rtnetlink is the kernel's, by which our address is on no interface"
+	start_bg server shim dnsmasq -d -p 5353 "${ZONE[@]}"
 	wait_open peer "$US" 5353
 	questions on_peer "$US" 5353
 }
