@@ -127,10 +127,13 @@ static bool is_kept(const char *entry)
 /* "LD_PRELOAD=" ours ":" theirs, at @to. */
 static char *join_preload(char *to, const char *theirs)
 {
-	strcpy(to, kept.preload);
+	size_t ours = strlen(kept.preload);
+
+	memcpy(to, kept.preload, ours + 1);
 	if (theirs && theirs[strlen(PRELOAD)]) {
-		strcat(to, ":");
-		strcat(to, theirs + strlen(PRELOAD));
+		theirs += strlen(PRELOAD);
+		to[ours] = ':';
+		memcpy(to + ours + 1, theirs, strlen(theirs) + 1);
 	}
 	return to;
 }
