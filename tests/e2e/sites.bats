@@ -85,13 +85,19 @@ exchange() {
 	fresh="Transport endpoint is not connected" exchange tcp
 }
 
+without_asan() {
+	case ${SANITIZE-} in *address*) skip "ASan's runtime refuses RTLD_DEEPBIND" ;; esac
+}
+
 @test "RTLD_DEEPBIND, UDP" {
 	on_x86
+	without_asan
 	fresh="Resource temporarily unavailable" exchange udp "$BIN/deep.so"
 }
 
 @test "RTLD_DEEPBIND, TCP" {
 	on_x86
+	without_asan
 	fresh="Transport endpoint is not connected" exchange tcp "$BIN/deep.so"
 }
 
