@@ -141,7 +141,7 @@ static void lowat(void)
 	send(c, "h", 1, 0);
 	CALL("poll again", poll(&(struct pollfd){ s, POLLIN, 0 }, 1, 50));
 	shutdown(c, SHUT_WR);
-	await(s, POLLIN);
+	await(s, POLLRDHUP);
 	say_poll("poll at the end", s, POLLIN | POLLRDHUP);
 	CALL("set back", setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one)));
 	DATA("recv of the rest", recv(s, buf, sizeof(buf), 0), buf);
