@@ -134,8 +134,9 @@ e2e: all                    ## end-to-end tests only; E2E=tests/e2e/curl.bats fo
 	@$(RUN) tests/run e2e $(E2E)
 lint: $(call objects,$(stack_src)) ## static analysis, shellcheck, layering
 	@CC='$(CC)' tools/lint.sh
-bench: all                  ## iperf3 over wireshim and over the kernel in turn
+bench: all                  ## over wireshim and over the kernel in turn: iperf3; a call, an exec, a round trip
 	@$(RUN) tests/private tests/bench/iperf3.sh
+	@$(RUN) CC='$(CC)' tests/private tests/bench/calls.sh
 demo:                       ## build, then show the main job; needs no root
 	@tools/packages.sh gcc make libpcap-dev libc-ares-dev curl python3 iproute2 util-linux
 	@$(MAKE) --no-print-directory all
