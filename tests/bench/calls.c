@@ -92,7 +92,7 @@ static int spawn_true(void)
 	return 0;
 }
 
-static int echo(uint16_t port)
+static _Noreturn void echo(uint16_t port)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int one = 1, s = socket(AF_INET, SOCK_STREAM, 0), c;
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "exec") == 0)
 		return spawn_true();
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
-		return echo((uint16_t)atoi(argv[2]));
+		echo((uint16_t)atoi(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "rtt") == 0)
 		return rtt(argv[2], (uint16_t)atoi(argv[3]));
 	fprintf(stderr, "calls foreign | exec | echo PORT | rtt ADDRESS PORT\n");
