@@ -144,5 +144,6 @@ end_load() {
 	wait_for "! is_running $old" 20
 	fetch_from_us 8080 hello part1 5m
 	end_load
-	refute grep -E '\[(emerg|alert|crit)\]' "$BASE/error.log"
+	# A user namespace with one user lets nobody set groups, which is not about the network.
+	refute grep -P '\[(emerg|alert|crit)\](?!.* initgroups\(root, 0\) failed \(1: )' "$BASE/error.log"
 }
