@@ -82,7 +82,6 @@ struct proto {
 	void (*unhash)(struct sock *sk);
 	/* Chooses or checks the local port (host order, 0 = choose). 0 or -EADDRINUSE, -EACCES. */
 	int (*get_port)(struct sock *sk, uint16_t port);
-	void (*release_cb)(struct sock *sk);
 	void (*keepalive)(struct sock *sk, bool on); /* SO_KEEPALIVE was set; NULL = not of interest */
 	/* One line for captures: "tcp 10.0.0.2:40000 > 10.0.0.1:80 ESTABLISHED". */
 	void (*describe)(const struct sock *sk, char *buf, size_t len);
@@ -102,7 +101,6 @@ struct sock {
 	uint8_t protocol;
 	uint8_t state;                 /* TCP_* above */
 	uint8_t shutdown;              /* RCV_SHUTDOWN | SEND_SHUTDOWN */
-	bool no_port_check;
 	int err;                       /* pending error, positive errno; reported once */
 	int err_soft;                  /* last ICMP error that was not fatal */
 	unsigned long flags;           /* 1 << enum sock_flags */

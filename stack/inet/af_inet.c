@@ -140,7 +140,6 @@ void inet_sock_clone(struct inet_sock *child, const struct inet_sock *parent)
 	child->pmtudisc = parent->pmtudisc;
 	child->recverr = parent->recverr;
 	child->freebind = parent->freebind;
-	child->transparent = parent->transparent;
 	child->bind_address_no_port = parent->bind_address_no_port;
 	child->cmsg_flags = parent->cmsg_flags;
 	child->userlocks_addr = parent->userlocks_addr;
@@ -346,7 +345,7 @@ static bool address_is_bindable(const struct inet_sock *inet, const struct inet_
 				enum route_type *type)
 {
 	*type = inet_addr_any(addr) ? RTN_T_LOCAL : inet_addr_type(inet->sk.net, addr);
-	if (inet->freebind || inet->transparent)
+	if (inet->freebind)
 		return true;
 	return *type == RTN_T_LOCAL || *type == RTN_T_BROADCAST || *type == RTN_T_MULTICAST;
 }

@@ -30,7 +30,7 @@ struct inet_sock {
 	struct list_head groups;    /* struct ip_mc_socklist, ip_mcast.c */
 	bool mc_loop;
 	uint8_t pmtudisc;           /* IP_PMTUDISC_*; default WANT */
-	bool recverr, freebind, hdrincl, bind_address_no_port, transparent;
+	bool recverr, freebind, hdrincl, bind_address_no_port;
 	uint32_t cmsg_flags;        /* IP_CMSG_* below */
 	bool userlocks_addr, userlocks_port; /* chosen by bind(), kept over disconnect */
 };
