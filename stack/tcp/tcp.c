@@ -573,7 +573,13 @@ static unsigned int tcp_poll(const struct sock *sk)
 	return mask;
 }
 
-static void tcp_describe(const struct sock *sk, char *buf, size_t len)
+/**
+ * tcp_describe() - one line on a connection for captures and traces, with its state
+ * @sk:   socket, request or TIME-WAIT entry
+ * @buf:  for the text
+ * @len:  its size, bytes
+ */
+void tcp_describe(const struct sock *sk, char *buf, size_t len)
 {
 	size_t used;
 

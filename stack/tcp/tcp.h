@@ -11,7 +11,8 @@
  * A call's walk:      tcp_sendmsg, tcp_recvmsg, ... (tcp.c) -> tcp_output
  * A timer's walk:     tcp_timer.c -> tcp_output
  *
- * Half-open connections and TIME-WAIT are small entries of their own (tcp_minisock.c).
+ * Half-open connections and TIME-WAIT are small entries of their own (tcp_minisock.c,
+ * tcp_timewait.c).
  */
 #ifndef STACK_TCP_TCP_H
 #define STACK_TCP_TCP_H
@@ -380,12 +381,14 @@ uint32_t tcp_write_established_options(struct tcp_sock *tp, uint8_t *p);
 uint32_t tcp_ts_clock(const struct net *net, uint32_t ts_off);
 uint32_t tcp_write_ts_option(uint8_t *p, uint32_t tsval, uint32_t tsecr);
 
-/* ---- tcp_minisock.c: SYN-RECEIVED and TIME-WAIT ---------------------------------------------- */
+/* ---- tcp_minisock.c: SYN-RECEIVED ------------------------------------------------------------ */
 struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn);
 struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *seg);
 void tcp_request_kill(struct tcp_request *req);
 void tcp_request_err(struct tcp_request *req, uint32_t seq);
 void tcp_listen_stop(struct tcp_sock *tp);
+
+/* ---- tcp_timewait.c -------------------------------------------------------------------------- */
 void tcp_enter_time_wait(struct tcp_sock *tp, uint8_t substate, uint32_t timeout_ms);
 /* @again: a SYN may open a new connection in its place; *isn is its least initial number. */
 struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *seg, bool *again,
@@ -486,6 +489,7 @@ uint32_t tcp_fin_time_ms(const struct tcp_sock *tp);
 
 /* ---- tcp.c: user calls and the life of a socket ---------------------------------------------- */
 const char *tcp_state_name(uint8_t state);
+void tcp_describe(const struct sock *sk, char *buf, size_t len);
 void tcp_set_state(struct tcp_sock *tp, uint8_t state);
 void tcp_done(struct tcp_sock *tp);   /* CLOSED: no timers, not found by segments any more */
 void tcp_abort(struct tcp_sock *tp, int err); /* positive errno for the program, then tcp_done() */

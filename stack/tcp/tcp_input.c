@@ -7,8 +7,8 @@
  * that an acknowledgement is due (tp->ack) and that something may be sent; both happen once, at the
  * end, so that an answer carries the ACK.
  *
- * CLOSED is in tcp_ipv4.c, passive SYN-RECEIVED and TIME-WAIT are in tcp_minisock.c; SYN-RECEIVED
- * here is the one of a simultaneous open.
+ * CLOSED is in tcp_ipv4.c, passive SYN-RECEIVED in tcp_minisock.c, TIME-WAIT in tcp_timewait.c;
+ * SYN-RECEIVED here is the one of a simultaneous open.
  *
  * Read first: RFC 9293 3.10.7; RFC 5961 (what a blind attacker must not achieve); RFC 7323 5 (PAWS).
  */
