@@ -132,7 +132,8 @@ static bool take_message(struct anchor *a, uint8_t *data, size_t len)
 		return true;
 	}
 	n = send_to_stack(a, data, len);
-	if (n == -EAGAIN)
+	/* Without room there will be a wake-up; without a free port (inet_autobind()) there will be none. */
+	if (n == -EAGAIN && !(sock_poll(a->sock) & POLLOUT))
 		return false;
 	if (n < 0)
 		send_error(a, (int)-n);

@@ -384,7 +384,8 @@ void controls_drain(struct host *h)
 		c->refs++;
 		while (served < TURN_REQUESTS && c->watch.fd >= 0 && !blocked(c) && serve_one(c))
 			served++;
-		if (served == TURN_REQUESTS && c->watch.fd >= 0)
+		/* A request may have looked for events itself (host_settle()), and found more of this one. */
+		if (served == TURN_REQUESTS && c->watch.fd >= 0 && list_empty(&c->pending))
 			list_add_tail(&c->pending, &h->ctl_pending);
 		control_put(c);
 	}

@@ -80,7 +80,17 @@ int inet_register_protosw(struct net *net, const struct inet_protosw *p)
 	return 0;
 }
 
-/* Wild card (raw): any protocol but 0. No such type: ESOCKTNOSUPPORT; type but no protocol: EPROTONOSUPPORT. */
+/*
+ * Wild card (raw): any protocol that a header can carry, but 0 (Linux counts up to 262, of which only
+ * the lower eight bits are sent). No such type: ESOCKTNOSUPPORT; type but no protocol: EPROTONOSUPPORT.
+ */
+static bool is_for(const struct inet_protosw *p, int protocol)
+{
+	if (protocol == IPPROTO_IP)
+		return p->is_default && p->protocol != IPPROTO_IP;
+	return p->protocol == protocol || (p->protocol == IPPROTO_IP && protocol <= UINT8_MAX);
+}
+
 static int find_protosw(const struct protosw_table *t, int type, int protocol,
 			const struct inet_protosw **out)
 {
@@ -92,8 +102,7 @@ static int find_protosw(const struct protosw_table *t, int type, int protocol,
 		if (p->type != type)
 			continue;
 		err = -EPROTONOSUPPORT;
-		if (protocol == IPPROTO_IP ? p->is_default && p->protocol != IPPROTO_IP
-					   : p->protocol == protocol || p->protocol == IPPROTO_IP) {
+		if (is_for(p, protocol)) {
 			*out = p;
 			return 0;
 		}

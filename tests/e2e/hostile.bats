@@ -185,6 +185,14 @@ host_answers() { LIMIT=2 wireshim status >/dev/null; }
 	host_is_well
 }
 
+@test "many requests at once that the host has to look around for: all are answered" {
+	run hostile pipelined
+	assert_status 0
+	assert_eq "$output" $'0 0\n{\'EADDRINUSE\': 600}'
+	host_is_well
+	wait_for host_rests
+}
+
 @test "twenty thousand random messages" {
 	run on_us "$PYTHON" "$BATS_TEST_DIRNAME/../fuzz/host_fuzz.py" "$KEY" 1 20000
 	assert_status 0

@@ -26,6 +26,8 @@ TEST(test_create_errors_are_linux_s)
 	CHECK_EQ(create(&h, AF_INET, SOCK_RAW, IPPROTO_ICMP), 0);
 	CHECK_EQ(create(&h, AF_INET, SOCK_RAW, 255), 0);
 	CHECK_EQ(create(&h, AF_INET, SOCK_RAW, 0), -EPROTONOSUPPORT);
+	CHECK_EQ(create(&h, AF_INET, SOCK_RAW, 256), -EPROTONOSUPPORT);
+	CHECK_EQ(create(&h, AF_INET, SOCK_RAW, 262), -EPROTONOSUPPORT);
 	CHECK_EQ(create(&h, AF_INET, SOCK_SEQPACKET, 0), -ESOCKTNOSUPPORT);
 	CHECK_EQ(create(&h, AF_INET, SOCK_STREAM, 0), -ESOCKTNOSUPPORT); /* no TCP in this net */
 	CHECK_EQ(create(&h, AF_INET, SOCK_DGRAM, -1), -EINVAL);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Attacks on a running host. Usage: hostile.py KEY ATTACK [ARG...]; prints what became of it."""
 import array
+import collections
 import errno
 import os
 import pathlib
@@ -208,6 +209,23 @@ def unread():
     for _ in range(asked):
         assert c.sock.recv(1 << 17)
     print(name(c.call("GETNAME", a)[0]))
+
+
+def pipelined():
+    """Many requests at once that fail for a taken port, by several connections: each of them is answered."""
+    taken, other = ws.Anchor(KEY), ws.Anchor(KEY)
+    controls = [ws.Control(KEY) for _ in range(4)]
+    where = ws.sockaddr("10.77.0.2", 8200)
+    print(controls[0].call("BIND", taken, data=where)[0], controls[0].call("LISTEN", taken, arg=(1,))[0])
+    for c in controls:
+        c.sock.settimeout(10)
+        for _ in range(150):
+            c.send("BIND", other, data=where)
+    answers = collections.Counter()
+    for c in controls:
+        for _ in range(150):
+            answers[name(ws.CTL_MSG.unpack(c.sock.recv(1 << 17)[:ws.CTL_MSG.size])[4])] += 1
+    print(dict(answers))
 
 
 def churn(count):
