@@ -72,6 +72,7 @@ static void reset_connection(struct tcp_sock *tp)
 	size_t from = offsetof(struct tcp_sock, iss), to = offsetof(struct tcp_sock, ca);
 
 	free(tp->sacked);
+	tcp_cleanup_congestion_control(tp);
 	memset((char *)tp + from, 0, to - from);
 	skb_queue_head_init(&tp->write_queue);
 	skb_queue_head_init(&tp->ofo_queue);
@@ -89,7 +90,7 @@ static int tcp_init_sock(struct sock *sk)
 	struct tcp_sock *tp = tcp_sk(sk);
 	const struct netns_tcp *t = sk->net->tcp;
 
-	tp->ca = t->default_ca;
+	tcp_assign_congestion_control(tp);
 	list_init(&tp->accept_queue);
 	list_init(&tp->syn_queue);
 	list_init(&tp->accept_node);
@@ -117,6 +118,7 @@ static void tcp_destroy_sock(struct sock *sk)
 
 	BUG_ON(tp->orphan_counted);
 	tcp_destroy_timers(tp);
+	tcp_cleanup_congestion_control(tp);
 	tcp_write_queue_purge(tp);
 	tcp_ofo_purge(tp);
 	free(tp->sacked);

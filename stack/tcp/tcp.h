@@ -22,6 +22,7 @@
 #include "stack/core/socket.h"
 #include "stack/inet/af_inet.h"
 #include "stack/inet/ip.h"
+#include "stack/tcp/tcp_cong.h"
 #include "stack/tcp/tcp_seq.h"
 
 /* ---- on the wire ----------------------------------------------------------------------------- */
@@ -113,6 +114,7 @@ static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
 #define TCP_MSS_DEFAULT_V4 536U      /* RFC 9293 3.7.1 */
 #define TCP_MIN_SND_MSS   48U
 #define TCP_INIT_CWND     10U        /* segments, RFC 6928 */
+#define TCP_INFINITE_SSTHRESH 0x7fffffffU /* no loss yet, as Linux */
 #define TCP_DUPTHRESH     3U
 #define TCP_MAX_DUPTHRESH 300U       /* as Linux */
 #define TCP_PAWS_24DAYS_MS (24ULL * 24 * 3600 * 1000)
@@ -140,26 +142,9 @@ struct netns_tcp {
 	uint32_t challenge_count;
 	ktime_t challenge_window;        /* start of the second being counted */
 	unsigned int orphans, timewaits;
+	struct tcp_ca_list ca;
 	const struct tcp_congestion_ops *default_ca;
 	struct net_protocol protocol;
-};
-
-/* ---- congestion control ---------------------------------------------------------------------- */
-
-enum tcp_ca_states { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS }; /* Linux's numbers */
-
-struct tcp_sock;
-
-/* One algorithm. It owns tp->ca_priv; windows are in bytes. */
-struct tcp_congestion_ops {
-	const char *name;                                  /* as TCP_CONGESTION names it */
-	void (*init)(struct tcp_sock *tp);
-	/* @acked new bytes arrived while the window was in full use: grow tp->snd_cwnd. */
-	void (*cong_avoid)(struct tcp_sock *tp, uint32_t acked);
-	uint32_t (*ssthresh)(struct tcp_sock *tp);         /* after a loss; may note it in ca_priv */
-	void (*rtt_sample)(struct tcp_sock *tp, uint32_t rtt_us);      /* may be NULL */
-	void (*cwnd_event)(struct tcp_sock *tp, bool idle_restart);    /* sending again; may be NULL */
-	void (*timeout)(struct tcp_sock *tp);                          /* RTO; may be NULL */
 };
 
 /* ---- the control block ----------------------------------------------------------------------- */
@@ -274,7 +259,8 @@ struct tcp_sock {
 	uint32_t cwnd_acked;    /* acknowledged bytes not yet turned into growth */
 	bool cwnd_limited;      /* the last sending stopped for cwnd */
 	ktime_t last_send;      /* of text */
-	uint64_t ca_priv[16];
+	bool ca_initialized;    /* ca->init() has been called */
+	uint64_t ca_priv[20];   /* the algorithm's own */
 
 	/* Receive buffer tuning. */
 	uint32_t rcv_rtt_us;
@@ -436,17 +422,6 @@ void tcp_mark_all_lost(struct tcp_sock *tp); /* too large for the path: send all
 void tcp_leave_recovery(struct tcp_sock *tp);
 void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r);
 
-/* ---- tcp_cong.c, tcp_newreno.c, tcp_cubic.c -------------------------------------------------- */
-const struct tcp_congestion_ops *tcp_ca_find(const char *name, size_t len);
-void tcp_init_cwnd(struct tcp_sock *tp);
-void tcp_cong_avoid(struct tcp_sock *tp, uint32_t acked);
-void tcp_cwnd_restart(struct tcp_sock *tp);
-uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked);
-static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd_cwnd < tp->snd_ssthresh; }
-void tcp_reno_cong_avoid(struct tcp_sock *tp, uint32_t acked);
-uint32_t tcp_reno_ssthresh(struct tcp_sock *tp);
-extern const struct tcp_congestion_ops tcp_newreno, tcp_cubic;
-
 /* ---- tcp_output.c ---------------------------------------------------------------------------- */
 void tcp_output(struct tcp_sock *tp);               /* sends whatever may be sent */
 void tcp_push_pending(struct tcp_sock *tp, bool more); /* after a write; @more: MSG_MORE */
@@ -469,6 +444,7 @@ uint32_t tcp_size_goal(const struct tcp_sock *tp);
 uint32_t tcp_route_mtu(struct tcp_sock *tp);
 uint16_t tcp_advertised_mss(struct inet_sock *inet, uint32_t user_mss);
 
+static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd_cwnd < tp->snd_ssthresh; }
 static inline uint32_t tcp_snd_end(const struct tcp_sock *tp) { return tp->write_seq + tp->fin_queued; }
 static inline uint32_t tcp_wnd_end(const struct tcp_sock *tp) { return tp->snd_una + tp->snd_wnd; }
 static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->snd_nxt - tp->snd_una; }

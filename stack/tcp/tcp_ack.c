@@ -45,8 +45,6 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	}
 	tp->rto_us = MIN(tp->srtt_us + MAX(4 * tp->rttvar_us, TCP_RTO_MIN_US), TCP_RTO_MAX_US);
 	tp->backoff = 0;
-	if (tp->ca->rtt_sample)
-		tp->ca->rtt_sample(tp, rtt_us);
 }
 
 /**
@@ -208,7 +206,7 @@ static void watch_for_loss(struct tcp_sock *tp, const struct ack_news *news)
 		count_reno(tp);
 	}
 	tcp_update_lost(tp);
-	tp->ca_state = tp->dupacks || tp->nsacked ? CA_DISORDER : CA_OPEN;
+	tcp_set_ca_state(tp, tp->dupacks || tp->nsacked ? CA_DISORDER : CA_OPEN);
 	if (tcp_in_flight(tp) && loss_is_seen(tp))
 		tcp_enter_recovery(tp);
 }

@@ -144,23 +144,18 @@ static uint32_t cubic_ssthresh(struct tcp_sock *tp)
 	return MAX((uint32_t)((uint64_t)cwnd * BETA / 1024), 2 * tcp_current_mss(tp));
 }
 
-/* 4.8: after a timeout the next epoch starts from slow start's end. */
-static void cubic_timeout(struct tcp_sock *tp)
+/* 5.8: time without sending is no time of the epoch; 4.8: nor is what follows a timeout. */
+static void cubic_event(struct tcp_sock *tp, enum tcp_ca_event ev)
 {
-	cubic(tp)->epoch_start = 0;
-}
-
-/* 5.8: time without sending is no time of the epoch. */
-static void cubic_event(struct tcp_sock *tp, bool idle_restart)
-{
-	if (idle_restart)
+	if (ev == CA_EVENT_CWND_RESTART || ev == CA_EVENT_LOSS)
 		cubic(tp)->epoch_start = 0;
 }
 
 const struct tcp_congestion_ops tcp_cubic = {
 	.name = "cubic",
+	.flags = TCP_CONG_NON_RESTRICTED,
 	.cong_avoid = cubic_cong_avoid,
 	.ssthresh = cubic_ssthresh,
-	.timeout = cubic_timeout,
+	.undo_cwnd = tcp_reno_undo_cwnd,
 	.cwnd_event = cubic_event,
 };

@@ -505,13 +505,14 @@ static int tcp_net_init(struct net *net)
 	if (!t)
 		return -ENOMEM;
 	t->sysctl = default_sysctls;
-	t->default_ca = &tcp_cubic;
 	random_bytes(&net->random, t->isn_key, sizeof(t->isn_key));
 	random_bytes(&net->random, t->ts_key, sizeof(t->ts_key));
 	t->protocol =
 		(struct net_protocol){ .protocol = IPPROTO_TCP, .rcv = tcp_rcv, .err = tcp_err };
 	net->tcp = t;
-	err = inet_add_protocol(net, &t->protocol);
+	err = tcp_cong_init_net(net);
+	if (!err)
+		err = inet_add_protocol(net, &t->protocol);
 	if (!err)
 		err = inet_register_protosw(net, &sw);
 	if (err) {

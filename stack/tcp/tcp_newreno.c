@@ -1,6 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* "reno": additive increase, multiplicative decrease (RFC 5681 3.1). */
+/*
+ * "reno": additive increase, multiplicative decrease (RFC 5681 3.1), by counting bytes (RFC 3465).
+ *
+ * Its two halves, tcp_slow_start() and tcp_cong_avoid_ai(), serve other algorithms as well.
+ */
 #include "stack/tcp/tcp.h"
+
+/**
+ * tcp_slow_start() - grow by what was acknowledged, up to ssthresh
+ * @tp:     connection
+ * @acked:  bytes
+ *
+ * Source:  RFC 5681 3.1; RFC 3465 with L as large as the ACK covers, as Linux
+ * Return:  bytes left for congestion avoidance
+ */
+uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked)
+{
+	uint32_t room = tp->snd_ssthresh - tp->snd_cwnd, grow = MIN(acked, room);
+
+	tp->snd_cwnd += grow;
+	return acked - grow;
+}
+
+/**
+ * tcp_cong_avoid_ai() - one segment more for each @window bytes acknowledged
+ * @tp:      connection
+ * @window:  bytes, > 0
+ * @acked:   bytes
+ *
+ * Source:  RFC 5681 3.1 (2), RFC 3465 2.1
+ */
+void tcp_cong_avoid_ai(struct tcp_sock *tp, uint32_t window, uint32_t acked)
+{
+	uint32_t segments;
+
+	tp->cwnd_acked += acked;
+	if (tp->cwnd_acked < window)
+		return;
+	segments = tp->cwnd_acked / window;
+	tp->cwnd_acked -= segments * window;
+	tp->snd_cwnd += segments * tcp_current_mss(tp);
+}
+
+/**
+ * tcp_reno_cong_avoid() - slow start below ssthresh, one segment each window above
+ * @tp:     connection
+ * @acked:  bytes
+ */
+void tcp_reno_cong_avoid(struct tcp_sock *tp, uint32_t acked)
+{
+	if (tcp_in_slow_start(tp)) {
+		acked = tcp_slow_start(tp, acked);
+		if (!acked)
+			return;
+	}
+	tcp_cong_avoid_ai(tp, tp->snd_cwnd, acked);
+}
 
 /**
  * tcp_reno_ssthresh() - half of what is in flight, two segments at least
@@ -14,28 +69,18 @@ uint32_t tcp_reno_ssthresh(struct tcp_sock *tp)
 }
 
 /**
- * tcp_reno_cong_avoid() - one segment more for each window acknowledged
- * @tp:     connection
- * @acked:  bytes
- *
- * Source:  RFC 5681 3.1, by counting bytes
+ * tcp_reno_undo_cwnd() - the window before the reduction
+ * @tp:  connection
  */
-void tcp_reno_cong_avoid(struct tcp_sock *tp, uint32_t acked)
+uint32_t tcp_reno_undo_cwnd(struct tcp_sock *tp)
 {
-	if (tcp_in_slow_start(tp)) {
-		acked = tcp_slow_start(tp, acked);
-		if (!acked)
-			return;
-	}
-	tp->cwnd_acked += acked;
-	while (tp->cwnd_acked >= tp->snd_cwnd) {
-		tp->cwnd_acked -= tp->snd_cwnd;
-		tp->snd_cwnd += tcp_current_mss(tp);
-	}
+	return MAX(tp->snd_cwnd, tp->undo_cwnd);
 }
 
 const struct tcp_congestion_ops tcp_newreno = {
 	.name = "reno",
+	.flags = TCP_CONG_NON_RESTRICTED,
 	.cong_avoid = tcp_reno_cong_avoid,
 	.ssthresh = tcp_reno_ssthresh,
+	.undo_cwnd = tcp_reno_undo_cwnd,
 };

@@ -320,7 +320,7 @@ void tcp_enter_recovery(struct tcp_sock *tp)
 	tp->snd_ssthresh = tp->ca->ssthresh(tp);
 	tp->snd_cwnd = tp->snd_ssthresh;
 	tp->cwnd_acked = 0;
-	tp->ca_state = CA_RECOVERY;
+	tcp_set_ca_state(tp, CA_RECOVERY);
 	tp->high_rxt = tp->snd_una;
 	tp->rescue_rxt = tp->snd_una;
 	tp->lost_seq = tp->snd_una;
@@ -352,15 +352,14 @@ void tcp_enter_loss(struct tcp_sock *tp)
 		tp->recover = tp->snd_nxt;
 	}
 	tp->undo_timeout = true;
-	if (tp->ca->timeout)
-		tp->ca->timeout(tp);
+	tcp_ca_event(tp, CA_EVENT_LOSS);
 	if (tp->retransmits > 0 || reneged)
 		tcp_sack_clear(tp);
 	tp->undo_possible = tp->undo_possible && tp->retransmits == 0;
 	tp->snd_cwnd = tcp_current_mss(tp);
 	tp->cwnd_acked = 0;
 	tp->timeout_stamp = tcp_net(tp)->now;
-	tp->ca_state = CA_LOSS;
+	tcp_set_ca_state(tp, CA_LOSS);
 	tp->dupacks = 0;
 	tp->reno_sacked = 0;
 	tp->high_rxt = tp->snd_una;
@@ -377,7 +376,7 @@ void tcp_enter_loss(struct tcp_sock *tp)
  */
 void tcp_mark_all_lost(struct tcp_sock *tp)
 {
-	tp->ca_state = CA_LOSS;
+	tcp_set_ca_state(tp, CA_LOSS);
 	tp->recover = tp->snd_nxt;
 	tp->dupacks = 0;
 	tp->reno_sacked = 0;
@@ -400,7 +399,7 @@ void tcp_leave_recovery(struct tcp_sock *tp)
 
 	if (tp->ca_state == CA_RECOVERY)
 		tp->snd_cwnd = MIN(tp->snd_ssthresh, MAX(tcp_pipe(tp), mss) + mss);
-	tp->ca_state = CA_OPEN;
+	tcp_set_ca_state(tp, CA_OPEN);
 	tp->dupacks = 0;
 	tp->reno_sacked = 0;
 	tp->lost_seq = tp->high_rxt = tp->snd_una;
@@ -428,7 +427,7 @@ void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r)
 	if (tp->undo_bytes)
 		return;
 	tp->undo_possible = false;
-	tp->snd_cwnd = MAX(tp->snd_cwnd, tp->undo_cwnd);
+	tp->snd_cwnd = MAX(tp->snd_cwnd, tp->ca->undo_cwnd(tp));
 	tp->snd_ssthresh = MAX(tp->snd_ssthresh, tp->undo_ssthresh);
 	if (!tp->undo_timeout)
 		tp->dupthresh = MIN(tp->dupthresh * 2, TCP_MAX_DUPTHRESH);

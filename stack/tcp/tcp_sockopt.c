@@ -3,6 +3,7 @@
  * Options of level IPPROTO_TCP, TCP_INFO, ioctls. Ranges and errors are those of Linux; what is not
  * implemented answers -ENOPROTOOPT and never succeeds silently.
  */
+#include <linux/inet_diag.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -18,7 +19,6 @@
 #define MIN_MAXSEG      88
 #define MAX_MAXSEG      32767
 #define MIN_CLAMP       1152
-#define CA_NAME_MAX     16
 
 /* ---- setting --------------------------------------------------------------------------------- */
 
@@ -40,22 +40,10 @@ static int set_ranged_u8(uint8_t *field, int v, int min, int max)
 
 static int set_congestion(struct tcp_sock *tp, const void *val, socklen_t len)
 {
-	const struct tcp_congestion_ops *ca;
-	size_t n;
-
 	if (len < 1)
 		return -EINVAL;
-	n = strnlen(val, MIN(len, (socklen_t)CA_NAME_MAX - 1));
-	ca = tcp_ca_find(val, n);
-	if (!ca)
-		return -ENOENT;
-	if (ca == tp->ca)
-		return 0;
-	tp->ca = ca;
-	memset(tp->ca_priv, 0, sizeof(tp->ca_priv));
-	if (ca->init && tp->inet.sk.state != TCP_CLOSE && tp->inet.sk.state != TCP_LISTEN)
-		ca->init(tp);
-	return 0;
+	return tcp_set_congestion_control(tp, val,
+					  strnlen(val, MIN(len, (socklen_t)TCP_CA_NAME_MAX - 1)));
 }
 
 /* Seconds, rounded up to whole SYN-ACK timeouts of 1, 2, 4 ... s, as Linux shows them. */
@@ -232,7 +220,7 @@ static void info_recovery(const struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_dsack_dups = tp->dsack_dups;
 	i->tcpi_reordering = tp->dupthresh ? tp->dupthresh : TCP_DUPTHRESH;
 	i->tcpi_snd_cwnd = MAX(tp->snd_cwnd / tcp_current_mss(tp), 1U);
-	i->tcpi_snd_ssthresh = tp->snd_ssthresh >= UINT32_MAX / 2 ?
+	i->tcpi_snd_ssthresh = tp->snd_ssthresh >= TCP_INFINITE_SSTHRESH ?
 				       INT32_MAX : tp->snd_ssthresh / tcp_current_mss(tp);
 }
 
@@ -341,8 +329,15 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 		fill_info(tp, &info);
 		return sockopt_put_bytes(val, len, &info, sizeof(info));
 	}
+	if (name == TCP_CC_INFO) {
+		union tcp_cc_info info = { { 0 } };
+		int attr;
+
+		return sockopt_put_bytes(val, len, &info,
+					 (socklen_t)tcp_get_cc_info(tp, &info, &attr));
+	}
 	if (name == TCP_CONGESTION) {
-		char ca[CA_NAME_MAX] = { 0 };
+		char ca[TCP_CA_NAME_MAX] = { 0 };
 
 		memcpy(ca, tp->ca->name, MIN(strlen(tp->ca->name), sizeof(ca) - 1));
 		return sockopt_put_bytes(val, len, ca, sizeof(ca));

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 #define MSS 1460U
 #define RTT_MS 100U
 
@@ -308,4 +310,72 @@ TEST(test_window_is_at_least_two_segments_after_many_losses)
 	for (int i = 0; i < 3; i++)
 		CHECK_GE(round_trip(&f), 2);
 	conn_free(f.c);
+}
+
+/* ---- the list of algorithms ------------------------------------------------------------------ */
+
+static int set_cong(struct tcp_conn *c, const char *name)
+{
+	return sock_setsockopt(c->sock, IPPROTO_TCP, TCP_CONGESTION, name,
+			       (socklen_t)strlen(name));
+}
+
+static void check_cong(struct tcp_conn *c, const char *want)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	CHECK_EQ(sock_getsockopt(c->sock, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	CHECK_STR(name, want);
+}
+
+TEST(test_congestion_control_sysctls)
+{
+	struct tcp_conn *c = conn_new(NULL);
+	char buf[64];
+
+	CHECK_STR(tcp_get_default_congestion_control(c->net), "cubic");
+	tcp_get_available_congestion_control(c->net, buf, sizeof(buf));
+	CHECK(strstr(buf, "reno") && strstr(buf, "cubic"));
+	CHECK_EQ(tcp_set_default_congestion_control(c->net, "vegas"), -ENOENT);
+	CHECK_EQ(tcp_set_default_congestion_control(c->net, "reno"), 0);
+	c->sock = conn_socket(c);
+	check_cong(c, "reno");
+	CHECK_EQ(tcp_set_allowed_congestion_control(c->net, "reno nosuch"), -ENOENT);
+	CHECK_EQ(tcp_set_allowed_congestion_control(c->net, " reno\n"), 0);
+	tcp_get_allowed_congestion_control(c->net, buf, sizeof(buf));
+	CHECK_STR(buf, "reno");
+	CHECK_EQ(set_cong(c, "cubic"), -EPERM);
+	CHECK_EQ(set_cong(c, "nosuch"), -ENOENT);
+	check_cong(c, "reno");
+	conn_free(c);
+}
+
+static unsigned int released;
+
+static void test_release(struct tcp_sock *tp) { released += tp->ca_priv[0] == 42; }
+static void test_init(struct tcp_sock *tp) { tp->ca_priv[0] = 42; }
+
+/* One that is not built in; it starts and ends with the connection, or when that changes over. */
+TEST(test_congestion_control_of_ones_own)
+{
+	static const struct tcp_congestion_ops own = {
+		.name = "own", .flags = TCP_CONG_NON_RESTRICTED, .init = test_init,
+		.release = test_release, .ssthresh = tcp_reno_ssthresh,
+		.cong_avoid = tcp_reno_cong_avoid, .undo_cwnd = tcp_reno_undo_cwnd,
+	};
+	static const struct tcp_congestion_ops bad = { .name = "bad" };
+	struct tcp_conn *c = conn_established(NULL);
+
+	CHECK_EQ(tcp_register_congestion_control(c->net, &bad), -EINVAL);
+	CHECK_EQ(tcp_register_congestion_control(c->net, &own), 0);
+	CHECK_EQ(tcp_register_congestion_control(c->net, &own), -EEXIST);
+	CHECK_EQ(set_cong(c, "own"), 0);
+	check_cong(c, "own");
+	CHECK_EQ(released, 0);
+	CHECK_EQ(set_cong(c, "cubic"), 0);
+	CHECK_EQ(released, 1);
+	CHECK_EQ(set_cong(c, "own"), 0);
+	conn_free(c);
+	CHECK_EQ(released, 2);
 }
