@@ -39,9 +39,10 @@ int close(int fd)
 {
 	struct fdent *e = fd_entry(fd);
 	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
-	int saved = errno;
 
-	if (fd_is_ours(w)) {
+	if (unlikely(fd_is_ours(w))) {
+		int saved = errno;
+
 		if (w & FD_LINGER)
 			linger(fd);
 		if (w & FD_LISTEN)
@@ -245,8 +246,11 @@ long syscall(long nr, ...)
 		return r;
 	if (nr == SYS_seccomp && a[0] <= 1) /* SECCOMP_SET_MODE_STRICT, _FILTER */
 		shim_sandboxed = true;
-	r = libc()->syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	if (nr == SYS_seccomp && a[0] <= 1 && r < 0)
+	r = raw_syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (likely(r >= 0 || r < -4095))
+		return r;
+	if (nr == SYS_seccomp && a[0] <= 1)
 		shim_sandboxed = false;
-	return r;
+	errno = (int)-r;
+	return -1;
 }

@@ -2,7 +2,8 @@
 /*
  * read() and write() and all their kin.
  *
- * On a connected stream socket a call is exactly the system call that the program asked for, and
+ * On a descriptor known to be foreign each call is a jump to libc's, or to what stands for it
+ * (native.c). On a connected stream socket a call is exactly the system call that the program asked for, and
  * no other: a sandboxed child of sshd is killed for a send in place of a write. Only when its
  * result is an end or an error is the host asked what it means (errno as Linux gives it: the
  * anchor knows no ETIMEDOUT). What is not a connected stream - fresh, listening, still
@@ -185,11 +186,14 @@ static ssize_t dgram_write_iov(int fd, uint32_t w, const struct iovec *iov, int 
 
 ssize_t read(int fd, void *buf, size_t len)
 {
-	struct iovec iov = { buf, len };
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.read(fd, buf, len);
+	w = fd_word(fd);
 	if (unlikely(!plain_rx(w))) {
+		struct iovec iov = { buf, len };
 		enum route route = rx_route(fd, &w, &r);
 
 		if (route == ENDED)
@@ -215,9 +219,12 @@ ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 
 ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.readv(fd, iov, count);
+	w = fd_word(fd);
 	if (unlikely(!plain_rx(w))) {
 		enum route route = rx_route(fd, &w, &r);
 
@@ -233,9 +240,12 @@ ssize_t readv(int fd, const struct iovec *iov, int count)
 /* On a socket an offset is -1 or the kernel's ESPIPE. */
 ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t off, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.preadv2(fd, iov, count, off, flags);
+	w = fd_word(fd);
 	if (unlikely(!plain_rx(w)) && off == -1) {
 		enum route route = rx_route(fd, &w, &r);
 
@@ -298,9 +308,12 @@ static ssize_t odd_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 
 ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.recv(fd, buf, len, flags);
+	w = fd_word(fd);
 	if (is_odd(w, flags)) {
 		struct iovec iov = { buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -349,9 +362,12 @@ static ssize_t stream_recvfrom(int fd, uint32_t w, void *buf, size_t len, int fl
 
 ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *alen)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.recvfrom(fd, buf, len, flags, addr, alen);
+	w = fd_word(fd);
 	if (is_odd(w, flags)) {
 		struct iovec iov = { buf, len };
 		struct msghdr m = { .msg_name = addr, .msg_namelen = addr && alen ? *alen : 0, .msg_iov = &iov,
@@ -414,9 +430,13 @@ static void probe_received(struct msghdr *m)
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	/* Without room for descriptors none comes. */
+	if (likely(fd_is_foreign(fd)) && (nowhere(msg) || !msg->msg_control))
+		return libc_table.recvmsg(fd, msg, flags);
+	w = fd_word(fd);
 	if (unlikely(nowhere(msg)))
 		return libc()->recvmsg(fd, msg, flags);
 	if (is_odd(w, flags))
@@ -496,9 +516,12 @@ int recvmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags, struct 
 
 ssize_t write(int fd, const void *buf, size_t len)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.write(fd, buf, len);
+	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		enum route route = tx_route(fd, &w, 0, NULL, 0, &r);
@@ -519,9 +542,12 @@ ssize_t __write(int fd, const void *buf, size_t len)
 
 ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.writev(fd, iov, count);
+	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		enum route route = tx_route(fd, &w, 0, NULL, 0, &r);
 
@@ -536,9 +562,12 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
 
 ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t off, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.pwritev2(fd, iov, count, off, flags);
+	w = fd_word(fd);
 	if (unlikely(!plain_tx(w)) && off == -1) {
 		enum route route = tx_route(fd, &w, 0, NULL, 0, &r);
 
@@ -558,9 +587,12 @@ ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t off, int
 
 ssize_t send(int fd, const void *buf, size_t len, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.send(fd, buf, len, flags);
+	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -584,9 +616,12 @@ ssize_t __send(int fd, const void *buf, size_t len, int flags)
 ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
 	       socklen_t alen)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.sendto(fd, buf, len, flags, addr, alen);
+	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -611,9 +646,12 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sock
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.sendmsg(fd, msg, flags);
+	w = fd_word(fd);
 	if (unlikely(nowhere(msg)))
 		return libc()->sendmsg(fd, msg, flags);
 	if (unlikely(!plain_tx(w))) {
@@ -656,9 +694,12 @@ static int dgram_sendmmsg(int fd, uint32_t w, struct mmsghdr *vec, unsigned int 
 
 int sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
 {
-	uint32_t w = fd_word(fd);
 	ssize_t r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.sendmmsg(fd, vec, count, flags);
+	w = fd_word(fd);
 	if (unlikely(nowhere(vec)))
 		return libc()->sendmmsg(fd, vec, count, flags);
 	if (unlikely(!plain_tx(w))) {
@@ -694,6 +735,8 @@ ssize_t sendfile(int out, int in, off_t *off, size_t count)
 {
 	ssize_t r;
 
+	if (likely(fd_is_foreign(out)))
+		return libc_table.sendfile(out, in, off, count);
 	if (!may_splice_to(out, &r))
 		return edge(errno, r);
 	r = libc()->sendfile(out, in, off, count);
@@ -707,9 +750,12 @@ ssize_t sendfile64(int out, int in, off64_t *off, size_t count)
 
 ssize_t splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len, unsigned int flags)
 {
-	uint32_t from = fd_word(in);
+	uint32_t from;
 	ssize_t r;
 
+	if (likely(fd_is_foreign(in) && fd_is_foreign(out)))
+		return libc_table.splice(in, off_in, out, off_out, len, flags);
+	from = fd_word(in);
 	if (unlikely(!plain_rx(from))) {
 		enum route route = rx_route(in, &from, &r);
 

@@ -111,10 +111,8 @@ static int do_getsockopt(int fd, uint32_t w, int level, int name, void *val, soc
 	return r < 0 ? r : 0;
 }
 
-/**
- * getsockopt() - see the head of this file
- */
-int getsockopt(int fd, int level, int name, void *val, socklen_t *len)
+static __attribute__((noinline)) int ask_getsockopt(int fd, int level, int name, void *val,
+						    socklen_t *len)
 {
 	int saved = errno;
 	uint32_t w = fd_verified(fd);
@@ -124,6 +122,16 @@ int getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 	if (nowhere(len) || (nowhere(val) && *len))
 		return (int)edge(saved, -EFAULT);
 	return (int)edge(saved, do_getsockopt(fd, w, level, name, val, len));
+}
+
+/**
+ * getsockopt() - see the head of this file
+ */
+int getsockopt(int fd, int level, int name, void *val, socklen_t *len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.getsockopt(fd, level, name, val, len);
+	return ask_getsockopt(fd, level, name, val, len);
 }
 
 /* Flags that decide what other calls do. */
@@ -182,19 +190,26 @@ static int do_setsockopt(int fd, uint32_t w, int level, int name, const void *va
 	return 0;
 }
 
-/**
- * setsockopt() - see the head of this file
- */
-int setsockopt(int fd, int level, int name, const void *val, socklen_t len)
+static __attribute__((noinline)) int ask_setsockopt(int fd, int level, int name, const void *val,
+						    socklen_t len)
 {
 	int saved = errno;
 	uint32_t w = fd_verified(fd);
-
 	if (fd_is_ours(w) && (w & FD_STREAM) && is_files_own(level, name))
 		fd_flag(fd, FD_TIMES, 0);
 	if (!fd_is_ours(w) || is_files_own(level, name))
 		return libc()->setsockopt(fd, level, name, val, len);
 	return (int)edge(saved, do_setsockopt(fd, w, level, name, val, len));
+}
+
+/**
+ * setsockopt() - see the head of this file
+ */
+int setsockopt(int fd, int level, int name, const void *val, socklen_t len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.setsockopt(fd, level, name, val, len);
+	return ask_setsockopt(fd, level, name, val, len);
 }
 
 /* Commands on interfaces: a struct ifreq goes there and comes back. */
@@ -269,11 +284,10 @@ static bool is_files_command(uint32_t w, unsigned long cmd)
 	}
 }
 
-static int do_ioctl(int fd, unsigned long cmd, void *arg)
+static __attribute__((noinline)) int do_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	int saved = errno;
 	uint32_t w = fd_word(fd);
-
 	if (!fd_is_ours(w) || is_files_command(w, cmd))
 		return libc()->ioctl(fd, cmd, arg);
 	w = fd_verified(fd);
@@ -285,17 +299,19 @@ static int do_ioctl(int fd, unsigned long cmd, void *arg)
 	return (int)edge(saved, socket_ioctl(fd, w, cmd, arg));
 }
 
-/**
- * ioctl() - of the file to the kernel, of the socket to the host
- */
-int ioctl(int fd, unsigned long cmd, ...)
-{
-	va_list ap;
-	void *arg;
+__attribute__((visibility("default"))) int ioctl_fixed(int fd, unsigned long cmd, void *arg)
+	__asm__("ioctl");
 
-	va_start(ap, cmd);
-	arg = va_arg(ap, void *);
-	va_end(ap);
+/**
+ * ioctl_fixed() - ioctl(), of the file to the kernel, of the socket to the host
+ *
+ * A variadic call passes these three as any call does, and a function that is not variadic itself
+ * can end in a jump.
+ */
+int ioctl_fixed(int fd, unsigned long cmd, void *arg)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.ioctl(fd, cmd, arg);
 	return do_ioctl(fd, cmd, arg);
 }
 
@@ -311,9 +327,12 @@ int sockatmark(int fd)
 
 static int do_fcntl(int (*real)(int, int, ...), int fd, int cmd, void *arg)
 {
-	int r = real(fd, cmd, arg);
+	int r;
 
-	if (r >= 0 && (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC))
+	if (likely(cmd != F_DUPFD && cmd != F_DUPFD_CLOEXEC))
+		return real(fd, cmd, arg);
+	r = real(fd, cmd, arg);
+	if (r >= 0)
 		fd_copy(fd, r);
 	return r;
 }

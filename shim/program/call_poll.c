@@ -162,27 +162,36 @@ static int add_errors(struct pollfd *fds, nfds_t count, int n)
 	return n;
 }
 
-/* A fresh datagram socket is attached before it is looked at: see the head of this file. */
-static void attach_fresh(const struct pollfd *fds, nfds_t count)
+/*
+ * Is one of ours among them? A fresh datagram socket is attached before it is looked at: see the
+ * head of this file.
+ */
+static bool look_for_ours(const struct pollfd *fds, nfds_t count)
 {
-	int saved = errno;
+	bool found = false;
 
 	for (nfds_t i = 0; i < count; i++) {
 		struct fdent *e = fd_entry(fds[i].fd);
 		uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+		int saved;
 
-		if (unlikely((w & (FD_STATE | FD_STREAM | FD_ATTACHED)) == FD_OURS))
-			host_attach(fds[i].fd);
+		if (!fd_is_ours(w))
+			continue;
+		found = true;
+		if (likely(w & (FD_STREAM | FD_ATTACHED)))
+			continue;
+		saved = errno;
+		host_attach(fds[i].fd);
+		errno = saved;
 	}
-	errno = saved;
+	return found;
 }
 
 /* libc declares what poll() gets as written only, and compilers warn of who reads it. */
-static void look_at(struct pollfd *fds, nfds_t count)
+static inline bool any_ours(struct pollfd *fds, nfds_t count)
 {
 	__asm__("" : "+r"(fds));
-	if (!nowhere(fds))
-		attach_fresh(fds, count);
+	return !nowhere(fds) && look_for_ours(fds, count);
 }
 
 /**
@@ -190,7 +199,8 @@ static void look_at(struct pollfd *fds, nfds_t count)
  */
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	look_at(fds, count);
+	if (!any_ours(fds, count))
+		return libc()->poll(fds, count, timeout);
 	return add_errors(fds, count, libc()->poll(fds, count, timeout));
 }
 
@@ -201,7 +211,8 @@ int __poll(struct pollfd *fds, nfds_t count, int timeout)
 
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
 {
-	look_at(fds, count);
+	if (!any_ours(fds, count))
+		return libc()->__poll_chk(fds, count, timeout, room);
 	return add_errors(fds, count, libc()->__poll_chk(fds, count, timeout, room));
 }
 
@@ -210,13 +221,15 @@ int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
  */
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-	look_at(fds, count);
+	if (!any_ours(fds, count))
+		return libc()->ppoll(fds, count, timeout, mask);
 	return add_errors(fds, count, libc()->ppoll(fds, count, timeout, mask));
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		const sigset_t *mask, size_t room)
 {
-	look_at(fds, count);
+	if (!any_ours(fds, count))
+		return libc()->__ppoll_chk(fds, count, timeout, mask, room);
 	return add_errors(fds, count, libc()->__ppoll_chk(fds, count, timeout, mask, room));
 }

@@ -575,9 +575,13 @@ static int ask_name(int fd, uint32_t peer, struct sockaddr *addr, socklen_t *len
 int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	static const struct sockaddr_in none = { .sin_family = AF_INET };
-	int saved = errno;
-	uint32_t w = fd_verified(fd);
+	int saved;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.getsockname(fd, addr, len);
+	saved = errno;
+	w = fd_verified(fd);
 	if (!fd_is_ours(w))
 		return libc()->getsockname(fd, addr, len);
 	if (!(w & FD_ATTACHED))
@@ -591,9 +595,13 @@ int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
  */
 int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	int saved = errno;
-	uint32_t w = fd_verified(fd);
+	int saved;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.getpeername(fd, addr, len);
+	saved = errno;
+	w = fd_verified(fd);
 	if (!fd_is_ours(w))
 		return libc()->getpeername(fd, addr, len);
 	if (!(w & FD_ATTACHED))
@@ -679,9 +687,13 @@ static int dgram_shutdown(int fd, uint32_t w, int how)
  */
 int shutdown(int fd, int how)
 {
-	int saved = errno;
-	uint32_t w = fd_verified(fd);
+	int saved;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.shutdown(fd, how);
+	saved = errno;
+	w = fd_verified(fd);
 	if (!fd_is_ours(w))
 		return libc()->shutdown(fd, how);
 	if (how < SHUT_RD || how > SHUT_RDWR)

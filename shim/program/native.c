@@ -20,7 +20,8 @@
 
 static int (*libc_fcntl)(int fd, int cmd, ...);
 
-static long give(long r)
+/* Inline all the way: see fd_is_foreign() for what a return costs. */
+static inline __attribute__((always_inline)) long give(long r)
 {
 	if (unlikely(r < 0 && r > -4096)) {
 		errno = (int)-r;
@@ -29,21 +30,31 @@ static long give(long r)
 	return r;
 }
 
-static long cancellable(long nr, long a, long b, long c, long d, long e, long f)
+static inline __attribute__((always_inline)) long
+cancellable(long nr, long a, long b, long c, long d, long e, long f)
 {
 	int type;
 	long r;
 
-	if (__libc_single_threaded)
-		return give(sys_call(nr, a, b, c, d, e, f));
+	if (likely(__libc_single_threaded))
+		return give(raw_syscall(nr, a, b, c, d, e, f));
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-	r = sys_call(nr, a, b, c, d, e, f);
+	r = raw_syscall(nr, a, b, c, d, e, f);
 	pthread_setcanceltype(type, NULL);
 	return give(r);
 }
 
 /* As SYS(), -1 and errno. POINT() is a cancellation point. */
-#define PLAIN(...)					  give(SYS(__VA_ARGS__))
+#define PLAIN_PICK(_1, _2, _3, _4, _5, _6, name, ...) name
+#define PLAIN(...)				      PLAIN_PICK(__VA_ARGS__, PLAIN5, PLAIN4, PLAIN3, PLAIN2, PLAIN1, )(__VA_ARGS__)
+#define PLAIN1(nr, a)				      give(raw_syscall(SYS_##nr, (long)(a), 0, 0, 0, 0, 0))
+#define PLAIN2(nr, a, b)			      give(raw_syscall(SYS_##nr, (long)(a), (long)(b), 0, 0, 0, 0))
+#define PLAIN3(nr, a, b, c) \
+	give(raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), 0, 0, 0))
+#define PLAIN4(nr, a, b, c, d) \
+	give(raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0))
+#define PLAIN5(nr, a, b, c, d, e) \
+	give(raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0))
 #define POINT_PICK(_1, _2, _3, _4, _5, _6, _7, name, ...) name
 #define POINT(...) \
 	POINT_PICK(__VA_ARGS__, POINT6, POINT5, POINT4, POINT3, POINT2, POINT1, )(__VA_ARGS__)
@@ -233,7 +244,20 @@ static int native_ioctl(int fd, unsigned long cmd, ...)
 	return (int)PLAIN(ioctl, fd, cmd, arg);
 }
 
-/* libc turns some commands into others; only duplicates, which it leaves alone, come to us. */
+/* libc turns some commands into others; these it leaves alone. */
+static bool is_plain_command(int cmd)
+{
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+	case F_GETFD:
+	case F_SETFD:
+	case F_GETFL:
+	case F_SETFL: return true;
+	default: return false;
+	}
+}
+
 static int native_fcntl(int fd, int cmd, ...)
 {
 	va_list ap;
@@ -242,7 +266,7 @@ static int native_fcntl(int fd, int cmd, ...)
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+	if (is_plain_command(cmd))
 		return (int)PLAIN(fcntl, fd, cmd, arg);
 	return libc_fcntl(fd, cmd, arg);
 }
