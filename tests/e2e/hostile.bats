@@ -188,7 +188,7 @@ host_answers() { LIMIT=2 wireshim status >/dev/null; }
 @test "many requests at once that the host has to look around for: all are answered" {
 	run hostile pipelined
 	assert_status 0
-	assert_eq "$output" $'0 0\n{\'EADDRINUSE\': 600}'
+	assert_eq "$output" $'0 0\n{\'EADDRINUSE\': 8000}'
 	host_is_well
 	wait_for host_rests
 }

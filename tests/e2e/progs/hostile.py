@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "fuzz"))
 import wsproto as ws  # noqa: E402
@@ -217,13 +218,17 @@ def pipelined():
     controls = [ws.Control(KEY) for _ in range(4)]
     where = ws.sockaddr("10.77.0.2", 8200)
     print(controls[0].call("BIND", taken, data=where)[0], controls[0].call("LISTEN", taken, arg=(1,))[0])
+
+    def ask(c):
+        for _ in range(2000):
+            c.send("BIND", other, data=where)
+
     for c in controls:
         c.sock.settimeout(10)
-        for _ in range(150):
-            c.send("BIND", other, data=where)
+        threading.Thread(target=ask, args=(c,), daemon=True).start()
     answers = collections.Counter()
-    for c in controls:
-        for _ in range(150):
+    for _ in range(2000):
+        for c in controls:
             answers[name(ws.CTL_MSG.unpack(c.sock.recv(1 << 17)[:ws.CTL_MSG.size])[4])] += 1
     print(dict(answers))
 
