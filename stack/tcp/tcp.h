@@ -130,6 +130,7 @@ struct tcp_sysctls {
 	int fin_timeout_s;
 	int keepalive_time_s, keepalive_intvl_s, keepalive_probes;
 	int max_syn_backlog, somaxconn, max_tw_buckets, max_orphans;
+	int syncookies;                  /* 0 never, 1 when the SYN queue is full, 2 always */
 	int challenge_ack_limit;         /* per second, RFC 5961 10 */
 	int invalid_ratelimit_ms;        /* between two ACKs of one connection for junk */
 	bool timestamps, sack, window_scaling, tw_reuse, slow_start_after_idle, moderate_rcvbuf, rfc1337;
@@ -138,7 +139,7 @@ struct tcp_sysctls {
 
 struct netns_tcp {
 	struct tcp_sysctls sysctl;
-	uint64_t isn_key[2], ts_key[2];
+	uint64_t isn_key[2], ts_key[2], cookie_key[2][2];
 	uint32_t challenge_count;
 	ktime_t challenge_window;        /* start of the second being counted */
 	unsigned int orphans, timewaits;
@@ -292,6 +293,8 @@ struct tcp_sock {
 	struct list_head accept_queue;      /* children, by tp->accept_node */
 	struct list_head syn_queue;         /* requests, by req->node */
 	uint32_t accept_qlen, syn_qlen;
+	uint32_t syn_young;                 /* of them: SYN-ACK sent only once */
+	ktime_t synq_overflow;              /* last SYN answered by a cookie; 0 = never */
 	uint32_t backlog;
 	uint32_t defer_accept_s;            /* TCP_DEFER_ACCEPT; 0 = off */
 	/* Child. */
@@ -324,6 +327,7 @@ struct tcp_request {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t timeouts;
 	bool wscale_ok, ts_ok, sack_ok, acked, retransmitted;
+	bool cookie;            /* not kept: its SYN-ACK tells all (tcp_syncookies.c) */
 	ktime_t sent;           /* first SYN-ACK */
 	ktime_t last_oow_ack;
 };
@@ -373,6 +377,14 @@ struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *s
 void tcp_request_kill(struct tcp_request *req);
 void tcp_request_err(struct tcp_request *req, uint32_t seq);
 void tcp_listen_stop(struct tcp_sock *tp);
+struct tcp_result tcp_cookie_rcv(struct tcp_sock *listener, struct tcp_segment *seg);
+
+/* ---- tcp_syncookies.c: RFC 4987 -------------------------------------------------------------- */
+uint32_t tcp_cookie_isn(struct tcp_request *req);
+uint32_t tcp_cookie_ts(const struct tcp_request *req);
+void tcp_cookie_sent(struct tcp_sock *listener);
+bool tcp_cookie_check(const struct tcp_sock *listener, const struct tcp_segment *seg,
+		      struct tcp_segment *syn);
 
 /* ---- tcp_timewait.c -------------------------------------------------------------------------- */
 void tcp_enter_time_wait(struct tcp_sock *tp, uint8_t substate, uint32_t timeout_ms);

@@ -102,12 +102,12 @@ static void sample_handshake(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	struct net *net = tcp_net(tp);
 
-	if (tp->total_retrans == 0)
+	if (tp->total_retrans == 0 && tp->syn_stamp)
 		tcp_rtt_sample(tp, (uint32_t)((net->now - tp->syn_stamp) / NSEC_PER_USEC));
 	else if (tp->ts_ok && seg->opt.has_ts && seg->opt.tsecr)
 		tcp_rtt_sample(tp, MAX(tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr, 1U) % 60000 *
 					   1000);
-	else
+	else if (tp->total_retrans)
 		tp->rto_us = TCP_RTO_FALLBACK_US;
 }
 
@@ -179,7 +179,7 @@ static struct tcp_result tcp_rcv_listen(struct tcp_sock *tp, struct tcp_segment 
 	if (seg->flags & TCPHDR_RST)
 		return TCP_RESULT(DROP, DROP_TCP_FLAGS);
 	if (seg->flags & TCPHDR_ACK)
-		return TCP_RESULT(RESET, DROP_TCP_FLAGS);
+		return tcp_cookie_rcv(tp, seg);
 	if (!(seg->flags & TCPHDR_SYN) || (seg->flags & TCPHDR_FIN))
 		return TCP_RESULT(DROP, DROP_TCP_FLAGS);
 	return tcp_conn_request(tp, seg, 0);

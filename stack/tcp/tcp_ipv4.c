@@ -480,6 +480,7 @@ static const struct tcp_sysctls default_sysctls = {
 	.keepalive_intvl_s = 75,
 	.keepalive_probes = 9,
 	.max_syn_backlog = 1024,
+	.syncookies = 1,
 	.somaxconn = 4096,
 	.max_tw_buckets = 65536,
 	.max_orphans = 16384,
@@ -507,6 +508,7 @@ static int tcp_net_init(struct net *net)
 	t->sysctl = default_sysctls;
 	random_bytes(&net->random, t->isn_key, sizeof(t->isn_key));
 	random_bytes(&net->random, t->ts_key, sizeof(t->ts_key));
+	random_bytes(&net->random, t->cookie_key, sizeof(t->cookie_key));
 	t->protocol =
 		(struct net_protocol){ .protocol = IPPROTO_TCP, .rcv = tcp_rcv, .err = tcp_err };
 	net->tcp = t;

@@ -35,6 +35,8 @@ void tcp_request_kill(struct tcp_request *req)
 	req->listener = NULL;
 	list_del(&req->node);
 	listener->syn_qlen--;
+	if (req->timeouts == 0)
+		listener->syn_young--;
 	inet_ehash_remove(&req->inet);
 	timer_destroy(&req->timer);
 	sock_put(tcp_to_sk(listener));
@@ -114,38 +116,91 @@ static bool accept_queue_full(const struct tcp_sock *listener)
 	return listener->accept_qlen + listener->inet.sk.accept_held > listener->backlog;
 }
 
-/**
- * tcp_conn_request() - a SYN for a listener
- * @listener:  in LISTEN
- * @seg:       SYN without ACK, RST, FIN
- * @isn:       our initial number when a TIME-WAIT is being replaced, else 0
- *
- * Source:  RFC 9293 3.10.7.2, third. Text in a SYN is not kept; the peer sends it again (DEVIATES)
- */
-struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn)
+/* The listener drops a SYN, or the ACK that would have completed a handshake. */
+static struct tcp_result listen_drop(struct net *net, enum skb_drop_reason reason)
 {
-	struct net *net = seg->net;
-	struct tcp_request *req;
+	mib_inc(net, MIB_TcpExtListenDrops);
+	return (struct tcp_result){ .verdict = TCP_DROP, .reason = reason };
+}
 
-	if (accept_queue_full(listener)) {
-		mib_inc(net, MIB_TcpExtListenDrops);
-		return TCP_RESULT(DROP, DROP_TCP_LISTEN_OVERFLOW);
-	}
-	if (listener->syn_qlen >= (uint32_t)net->tcp->sysctl.max_syn_backlog) {
-		mib_inc(net, MIB_TcpExtTCPReqQFullDrop);
-		mib_inc(net, MIB_TcpExtListenDrops);
-		return TCP_RESULT(DROP, DROP_TCP_LISTEN_OVERFLOW);
-	}
-	req = new_request(listener, seg, isn);
-	if (!req) {
-		mib_inc(net, MIB_TcpExtListenDrops);
-		return TCP_RESULT(DROP, DROP_NO_MEMORY);
-	}
+/* The backlog bounds half-open connections as well as finished ones, as Linux. */
+static bool syn_queue_full(const struct tcp_sock *listener)
+{
+	return listener->syn_qlen > listener->backlog;
+}
+
+/*
+ * Without cookies max_syn_backlog is a second limit. Linux leaves its last quarter to peers that it has
+ * measurements of; we keep none.
+ */
+static bool syn_backlog_full(const struct tcp_sock *listener)
+{
+	const struct tcp_sysctls *sysctl = &tcp_net(listener)->tcp->sysctl;
+	int left = sysctl->max_syn_backlog - (int)MIN(listener->syn_qlen, (uint32_t)INT32_MAX);
+
+	return left < sysctl->max_syn_backlog >> 2;
+}
+
+static void queue_request(struct tcp_request *req, struct tcp_sock *listener)
+{
 	req->listener = listener;
 	sock_hold(tcp_to_sk(listener));
 	list_add_tail(&req->node, &listener->syn_queue);
 	listener->syn_qlen++;
+	listener->syn_young++;
 	inet_ehash_insert(&req->inet);
+}
+
+/* The SYN-ACK says everything; nothing is kept. */
+static void answer_by_cookie(struct tcp_sock *listener, struct tcp_request *req)
+{
+	req->cookie = true;
+	req->iss = tcp_cookie_isn(req);
+	/* Without timestamps there is no place for these. */
+	if (!req->ts_ok) {
+		req->sack_ok = req->wscale_ok = false;
+		req->snd_wscale = req->rcv_wscale = 0;
+	}
+	tcp_cookie_sent(listener);
+	tcp_send_synack(req);
+	sock_put(&req->inet.sk);
+}
+
+/**
+ * tcp_conn_request() - a SYN for a listener
+ * @listener:  in LISTEN
+ * @seg:       SYN without ACK, RST, FIN
+ * @isn:       our initial number when a TIME-WAIT is being replaced, else 0: the peer is a real one,
+ *             and no limit of half-open connections holds for it
+ *
+ * Source:  RFC 9293 3.10.7.2, third. Text in a SYN is not kept; the peer sends it again (DEVIATES).
+ *          RFC 4987 3.6: cookies when the queue is full (tcp_syncookies)
+ */
+struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn)
+{
+	struct net *net = seg->net;
+	int syncookies = net->tcp->sysctl.syncookies;
+	struct tcp_request *req;
+	bool cookie = false;
+
+	if (!isn && (syncookies == 2 || syn_queue_full(listener))) {
+		if (!syncookies)
+			return listen_drop(net, SKB_DROP_TCP_SYN_QUEUE_FULL);
+		mib_inc(net, MIB_TcpExtTCPReqQFullDoCookies);
+		cookie = true;
+	}
+	if (accept_queue_full(listener))
+		return listen_drop(net, SKB_DROP_TCP_LISTEN_OVERFLOW);
+	if (!isn && !syncookies && syn_backlog_full(listener))
+		return listen_drop(net, SKB_DROP_TCP_SYN_QUEUE_FULL);
+	req = new_request(listener, seg, isn);
+	if (!req)
+		return listen_drop(net, SKB_DROP_NO_MEMORY);
+	if (cookie) {
+		answer_by_cookie(listener, req);
+		return TCP_GO_ON;
+	}
+	queue_request(req, listener);
 	mod_timer(&req->timer, net->now + TCP_RTO_INIT_US * NSEC_PER_USEC);
 	tcp_send_synack(req);
 	return TCP_GO_ON;
@@ -159,6 +214,22 @@ static bool deferred(const struct tcp_request *req)
 	       req->inet.sk.net->now - req->sent < l->defer_accept_s * NSEC_PER_SEC;
 }
 
+/*
+ * How often a SYN-ACK is sent again. While the queue is more than half full old requests make way for
+ * young ones: the fewer of those, the sooner an old one is given up. As Linux.
+ */
+static int synack_retries(const struct tcp_sock *listener)
+{
+	uint32_t young = listener->syn_young * 2, qlen = listener->syn_qlen;
+	int retries = tcp_net(listener)->tcp->sysctl.synack_retries;
+
+	if (qlen * 2 <= MAX(8U, listener->backlog))
+		return retries;
+	for (; retries > 2 && qlen >= young; young *= 2)
+		retries--;
+	return retries;
+}
+
 /* SYN-ACK again, after 1, 2, 4, 8, 16 s; a request that waits for text (deferred) asks only at the end. */
 static void request_timeout(struct timer_list *t)
 {
@@ -167,12 +238,13 @@ static void request_timeout(struct timer_list *t)
 
 	if (!req->listener)
 		return;
-	if (req->timeouts >= net->tcp->sysctl.synack_retries) {
+	if (req->timeouts >= synack_retries(req->listener)) {
 		mib_inc(net, MIB_TcpAttemptFails);
 		tcp_request_kill(req);
 		return;
 	}
-	req->timeouts++;
+	if (req->timeouts++ == 0)
+		req->listener->syn_young--;
 	mod_timer(&req->timer,
 		  net->now + ((uint64_t)TCP_RTO_INIT_US << req->timeouts) * NSEC_PER_USEC);
 	if (req->acked && deferred(req))
@@ -315,7 +387,7 @@ static void inherit_numbers(struct tcp_sock *child, const struct tcp_request *re
 	child->ts_recent_stamp = req->ts_ok ? req->sent : 0;
 	child->mss_clamp = req->mss;
 	child->advmss = req->advmss;
-	child->syn_stamp = req->sent;
+	child->syn_stamp = req->cookie ? 0 : req->sent; /* a cookie does not tell when it was sent */
 	child->retransmits = req->timeouts;
 	child->total_retrans = req->retransmitted ? MAX(req->timeouts, 1) : 0;
 }
@@ -360,19 +432,17 @@ static struct tcp_result complete_request(struct tcp_request *req, struct tcp_se
 	struct sock *lsk = tcp_to_sk(listener);
 
 	if (accept_queue_full(listener)) {
-		mib_inc(seg->net, MIB_TcpExtListenDrops);
 		if (seg->net->tcp->sysctl.abort_on_overflow) {
+			mib_inc(seg->net, MIB_TcpExtListenDrops);
 			tcp_request_kill(req);
 			return TCP_RESULT(RESET, DROP_TCP_LISTEN_OVERFLOW);
 		}
 		req->acked = true;
-		return TCP_RESULT(DROP, DROP_TCP_LISTEN_OVERFLOW);
+		return listen_drop(seg->net, SKB_DROP_TCP_LISTEN_OVERFLOW);
 	}
 	child = create_child(req);
-	if (!child) {
-		mib_inc(seg->net, MIB_TcpExtListenDrops);
-		return TCP_RESULT(DROP, DROP_NO_MEMORY);
-	}
+	if (!child)
+		return listen_drop(seg->net, SKB_DROP_NO_MEMORY);
 	child->inet.mc_index = seg->iif; /* as on Linux: for IP_PKTOPTIONS */
 	child->inet.mc_ttl = seg->ttl;
 	sock_hold(lsk);
@@ -389,6 +459,33 @@ static struct tcp_result complete_request(struct tcp_request *req, struct tcp_se
 	lsk->data_ready(lsk);
 	sock_put(lsk);
 	return TCP_RESULT(TAKEN, NOT_DROPPED);
+}
+
+/**
+ * tcp_cookie_rcv() - a segment with ACK for a listener: the answer to a cookie, or a stray
+ * @listener:  in LISTEN
+ * @seg:       segment
+ *
+ * Source:  RFC 9293 3.10.7.2, second: a reset, unless the ACK completes what a cookie began (RFC 4987)
+ */
+struct tcp_result tcp_cookie_rcv(struct tcp_sock *listener, struct tcp_segment *seg)
+{
+	struct tcp_request *req;
+	struct tcp_segment syn;
+	struct tcp_result r;
+
+	if (!tcp_cookie_check(listener, seg, &syn))
+		return TCP_RESULT(RESET, DROP_TCP_FLAGS);
+	req = new_request(listener, &syn, seg->ack - 1);
+	if (!req)
+		return listen_drop(seg->net, SKB_DROP_NO_MEMORY);
+	req->cookie = true;
+	queue_request(req, listener);
+	sock_hold(&req->inet.sk);
+	r = complete_request(req, seg);
+	tcp_request_kill(req); /* there is no SYN-ACK to ask for the ACK again */
+	sock_put(&req->inet.sk);
+	return r;
 }
 
 /**

@@ -742,7 +742,8 @@ void tcp_send_synack(struct tcp_request *req)
 	struct tcp_options o = { .has_mss = true, .mss = req->advmss, .has_sack_ok = req->sack_ok,
 				 .has_ts = req->ts_ok, .has_wscale = req->wscale_ok,
 				 .wscale = req->rcv_wscale, .tsecr = req->ts_recent,
-				 .tsval = tcp_ts_clock(req->inet.sk.net, req->ts_off) };
+				 .tsval = req->cookie ? tcp_cookie_ts(req) :
+							tcp_ts_clock(req->inet.sk.net, req->ts_off) };
 	struct sk_buff *skb;
 	int err;
 

@@ -408,19 +408,3 @@ TEST(test_listen_ack_for_a_full_queue_is_made_up_for)
 	CHECK_STATE(c, TCP_ESTABLISHED);
 	conn_free(c);
 }
-
-TEST(test_listen_syn_queue_is_bounded)
-{
-	struct tcp_conn *c = conn_listening(NULL);
-	unsigned int answered = 0;
-
-	c->net->tcp->sysctl.max_syn_backlog = 4;
-	for (uint16_t i = 0; i < 10; i++) {
-		c->pport = (uint16_t)(4001 + i);
-		c->iss_known = false;
-		seg_in(c, "S 0:0(0) <mss 1460>");
-		answered += seg_forget(c);
-	}
-	CHECK_EQ(answered, 4);
-	conn_free(c);
-}
