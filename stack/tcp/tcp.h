@@ -258,7 +258,11 @@ struct tcp_sock {
 	/* Congestion window (RFC 5681, RFC 9438); bytes. */
 	uint32_t snd_cwnd, snd_ssthresh;
 	uint32_t cwnd_acked;    /* acknowledged bytes not yet turned into growth */
-	bool cwnd_limited;      /* the last sending stopped for cwnd */
+	bool cwnd_limited;      /* in this window's worth sending stopped for cwnd at some time */
+	uint32_t max_flight;    /* ... and if not, the most that was in flight */
+	uint32_t cwnd_usage_seq; /* end of this window's worth */
+	uint32_t cwnd_used;     /* most in flight since cwnd_stamp */
+	ktime_t cwnd_stamp;     /* when the window was last in full use, or adjusted */
 	ktime_t last_send;      /* of text */
 	bool ca_initialized;    /* ca->init() has been called */
 	uint64_t ca_priv[20];   /* the algorithm's own */

@@ -18,6 +18,7 @@ struct ack_news {
 	uint32_t sacked;    /* bytes SACKed for the first time */
 	uint32_t flight;    /* in flight before */
 	bool duplicate;     /* RFC 5681 2, or RFC 6675 2 with SACK */
+	int32_t rtt_us;     /* sample; -1 = none */
 };
 
 /* ---- round-trip time (RFC 6298) -------------------------------------------------------------- */
@@ -74,29 +75,32 @@ void tcp_rearm_rto(struct tcp_sock *tp)
 	}
 }
 
-/* The timed segment gives microseconds; timestamps fill in while retransmissions forbid timing. */
-static void take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
+/* The timed segment gives microseconds; timestamps fill in while retransmissions forbid timing. -1 = none. */
+static int32_t take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	struct net *net = tcp_net(tp);
 	uint32_t ms;
+	uint64_t us;
 
 	if (tp->rtt_time && after_eq(seg->ack, tp->rtt_seq)) {
-		tcp_rtt_sample(
-			tp, (uint32_t)MIN((net->now - tp->rtt_time) / NSEC_PER_USEC, UINT32_MAX));
+		us = MIN((net->now - tp->rtt_time) / NSEC_PER_USEC, (uint64_t)INT32_MAX);
+		tcp_rtt_sample(tp, (uint32_t)us);
 		tp->rtt_time = 0;
-		return;
+		return (int32_t)us;
 	}
 	if (tp->rtt_time || !tp->ts_ok || !seg->opt.has_ts || !seg->opt.tsecr)
-		return;
+		return -1;
 	ms = tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr; /* RFC 7323 4.1 */
 	/*
 	 * An echo from before the last timeout may mean a slow path, or that the ACK was lost and the
 	 * peer repeats it: the time then holds our own waiting. Karn's rule holds for it, too.
 	 */
 	if (tp->ca_state == CA_LOSS && ms > (net->now - tp->timeout_stamp) / NSEC_PER_MSEC + 1)
-		return;
-	if (ms < TCP_RTO_MAX_US / 1000)
-		tcp_rtt_sample(tp, MAX(ms, 1U) * 1000);
+		return -1;
+	if (ms >= TCP_RTO_MAX_US / 1000)
+		return -1;
+	tcp_rtt_sample(tp, MAX(ms, 1U) * 1000);
+	return (int32_t)(MAX(ms, 1U) * 1000);
 }
 
 /* ---- text that arrived ----------------------------------------------------------------------- */
@@ -144,7 +148,7 @@ static void move_snd_una(struct tcp_sock *tp, const struct tcp_segment *seg, str
 	tp->retrans_stamp = 0;
 	if (tp->urg_pending && after_eq(tp->snd_una, tp->snd_up))
 		tp->urg_pending = false;
-	take_rtt_sample(tp, seg);
+	news->rtt_us = take_rtt_sample(tp, seg);
 	tcp_sack_advance(tp);
 	free_acked_text(tp);
 }
@@ -257,11 +261,9 @@ static void drive_recovery(struct tcp_sock *tp, const struct ack_news *news)
 /* RFC 5681 3.1; RFC 7661: a window that was not used proves nothing and does not grow. */
 static void grow_cwnd(struct tcp_sock *tp, const struct ack_news *news)
 {
-	bool used = tp->cwnd_limited || (tcp_in_slow_start(tp) && tp->snd_cwnd < 2 * news->flight);
-
 	if (news->acked == 0 || tp->ca_state == CA_RECOVERY)
 		return;
-	if (used || tp->ca_state == CA_LOSS)
+	if (tcp_is_cwnd_limited(tp) || tp->ca_state == CA_LOSS)
 		tcp_cong_avoid(tp, news->acked);
 	grow_sndbuf(tp);
 }
@@ -291,7 +293,7 @@ static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_se
  */
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-	struct ack_news news = { .flight = tcp_in_flight(tp) };
+	struct ack_news news = { .flight = tcp_in_flight(tp), .rtt_us = -1 };
 	bool was_full = !tcp_stream_writeable(tp), window_moved;
 
 	if (before(seg->ack, tp->snd_una) || after(seg->ack, tp->snd_nxt))
@@ -312,6 +314,10 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 		news.duplicate = news.acked == 0 && seg->len == 0 && tcp_in_flight(tp) &&
 				 !window_moved && !(seg->flags & (TCPHDR_SYN | TCPHDR_FIN));
 
+	if (news.acked || news.sacked)
+		tcp_cong_acked(tp, &(struct tcp_ack_sample){ .acked = news.acked + news.sacked,
+							     .rtt_us = news.rtt_us,
+							     .in_flight = news.flight });
 	if (news.flight)
 		drive_recovery(tp, &news);
 	grow_cwnd(tp, &news);

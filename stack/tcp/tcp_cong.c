@@ -295,8 +295,25 @@ void tcp_init_cwnd(struct tcp_sock *tp)
 
 	tp->snd_cwnd = tp->retransmits > 1 ? mss : TCP_INIT_CWND * mss;
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
+	tp->cwnd_stamp = tcp_net(tp)->now;
+	tp->cwnd_usage_seq = tp->snd_nxt;
 	tp->dupthresh = TCP_DUPTHRESH;
 	tcp_init_congestion_control(tp);
+}
+
+/* ---- windows that are not used --------------------------------------------------------------- */
+
+/**
+ * tcp_current_ssthresh() - ssthresh, which does not forget a window that was in use until now
+ * @tp:  connection
+ *
+ * Source:  RFC 2861 3.1, as Linux
+ */
+uint32_t tcp_current_ssthresh(const struct tcp_sock *tp)
+{
+	if (tp->ca_state == CA_CWR || tp->ca_state == CA_RECOVERY)
+		return tp->snd_ssthresh;
+	return MAX(tp->snd_ssthresh, tp->snd_cwnd / 4 * 3);
 }
 
 /**
@@ -311,13 +328,89 @@ void tcp_cwnd_restart(struct tcp_sock *tp)
 	uint64_t idle = (tcp_net(tp)->now - tp->last_send) / NSEC_PER_USEC;
 
 	tcp_ca_event(tp, CA_EVENT_CWND_RESTART);
-	tp->snd_ssthresh = MAX(tp->snd_ssthresh, tp->snd_cwnd / 4 * 3);
+	tp->snd_ssthresh = tcp_current_ssthresh(tp);
 	while (idle > tp->rto_us && tp->snd_cwnd > restart) {
 		tp->snd_cwnd /= 2;
 		idle -= tp->rto_us;
 	}
 	tp->snd_cwnd = MAX(tp->snd_cwnd, restart);
 	tp->cwnd_acked = 0;
+	tp->cwnd_stamp = tcp_net(tp)->now;
+	tp->cwnd_used = 0;
+}
+
+/* RFC 2861 3.2: an RTO long the window was not used up: it goes half the way to what was used. */
+static void application_limited(struct tcp_sock *tp)
+{
+	uint32_t used = MAX(tp->cwnd_used, TCP_INIT_CWND * tcp_current_mss(tp));
+
+	/* Where the send buffer is what limits, the program is not to blame. */
+	if (tp->ca_state == CA_OPEN && tcp_stream_writeable(tp) && used < tp->snd_cwnd) {
+		tp->snd_ssthresh = tcp_current_ssthresh(tp);
+		tp->snd_cwnd = (tp->snd_cwnd + used) / 2;
+	}
+	tp->cwnd_used = 0;
+	tp->cwnd_stamp = tcp_net(tp)->now;
+}
+
+/**
+ * tcp_cwnd_validate() - something was sent, or could not be: was the window in full use?
+ * @tp:       connection
+ * @limited:  sending stopped for the congestion window
+ *
+ * Of each window's worth the strongest sign counts: that it was the limit at some time, or else the
+ * most that was in flight.
+ *
+ * Source:  RFC 7661 4.3, RFC 2861 3.2; as Linux a window that stays unused decays
+ */
+void tcp_cwnd_validate(struct tcp_sock *tp, bool limited)
+{
+	struct net *net = tcp_net(tp);
+	uint32_t flight = tcp_in_flight(tp);
+
+	if (limited || after_eq(tp->snd_una, tp->cwnd_usage_seq) ||
+	    (!tp->cwnd_limited && flight > tp->max_flight)) {
+		tp->cwnd_limited = limited;
+		tp->max_flight = flight;
+		tp->cwnd_usage_seq = tp->snd_nxt;
+	}
+	if (tcp_is_cwnd_limited(tp)) {
+		tp->cwnd_used = 0;
+		tp->cwnd_stamp = net->now;
+		return;
+	}
+	tp->cwnd_used = MAX(tp->cwnd_used, flight);
+	if (net->tcp->sysctl.slow_start_after_idle && !tp->ca->cong_control &&
+	    net->now - tp->cwnd_stamp >= tp->rto_us * NSEC_PER_USEC)
+		application_limited(tp);
+}
+
+/**
+ * tcp_is_cwnd_limited() - may the window grow?
+ * @tp:  connection
+ *
+ * In slow start also when half of it was in flight, so that it can be twice what was proved to work.
+ *
+ * Source:  RFC 7661 4.1 (pipeACK), RFC 9438 5.8; the factor of 2 as Linux
+ */
+bool tcp_is_cwnd_limited(const struct tcp_sock *tp)
+{
+	if (tp->cwnd_limited)
+		return true;
+	return tcp_in_slow_start(tp) && tp->snd_cwnd < 2 * tp->max_flight;
+}
+
+/* ---- acknowledgements ------------------------------------------------------------------------ */
+
+/**
+ * tcp_cong_acked() - text was acknowledged for the first time
+ * @tp:      connection; snd_una is moved
+ * @sample:  what was learnt
+ */
+void tcp_cong_acked(struct tcp_sock *tp, const struct tcp_ack_sample *sample)
+{
+	if (tp->ca->pkts_acked && tp->ca_initialized)
+		tp->ca->pkts_acked(tp, sample);
 }
 
 /**

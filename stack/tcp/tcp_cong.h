@@ -106,6 +106,16 @@ struct tcp_congestion_ops {
 	size_t (*get_info)(const struct tcp_sock *tp, int *attr, union tcp_cc_info *info);
 };
 
+/* HyStart++ (RFC 9406 4.1): part of the private state of an algorithm that starts with it. */
+struct tcp_hystart {
+	uint32_t window_end;   /* snd_nxt at the start of the round */
+	uint32_t last_rtt_us, curr_rtt_us; /* smallest of the last and of this round; UINT32_MAX = none */
+	uint32_t css_base_us;  /* what ended slow start */
+	uint8_t samples;       /* of this round, up to what is enough */
+	uint8_t css_rounds;    /* conservative slow start: in its nth round; 0 = not */
+	uint8_t css_rest;      /* bytes acknowledged, less than one of growth */
+};
+
 #define TCP_CA_NAME_MAX 16
 #define TCP_CA_MAX 16 /* algorithms of one namespace */
 
@@ -140,6 +150,16 @@ void tcp_ca_event(struct tcp_sock *tp, enum tcp_ca_event ev);
 void tcp_init_cwnd(struct tcp_sock *tp);
 void tcp_cong_avoid(struct tcp_sock *tp, uint32_t acked);
 void tcp_cwnd_restart(struct tcp_sock *tp);
+uint32_t tcp_current_ssthresh(const struct tcp_sock *tp);
+void tcp_cwnd_validate(struct tcp_sock *tp, bool limited); /* after sending */
+bool tcp_is_cwnd_limited(const struct tcp_sock *tp);
+void tcp_cong_acked(struct tcp_sock *tp, const struct tcp_ack_sample *sample);
+
+/* ---- tcp_hystart.c --------------------------------------------------------------------------- */
+
+void tcp_hystart_init(const struct tcp_sock *tp, struct tcp_hystart *h);
+void tcp_hystart_acked(struct tcp_sock *tp, struct tcp_hystart *h, int32_t rtt_us);
+uint32_t tcp_hystart_slow_start(struct tcp_sock *tp, struct tcp_hystart *h, uint32_t acked);
 
 /* ---- tcp_newreno.c: what other algorithms share ---------------------------------------------- */
 

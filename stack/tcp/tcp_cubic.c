@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "cubic" (RFC 9438): the window is a cubic function of the time since the last loss.
+ * "cubic" (RFC 9438): the window is a cubic function of the time since the last reduction.
  *
  *   W_cubic(t) = C * (t - K)^3 + W_max,   K = cbrt((W_max - cwnd_epoch) / C)      (4.2, figures 1, 2)
  *
  * with windows in segments and time in seconds. Here windows are in bytes and time in milliseconds, all
- * in integers. Slow start is RFC 5681's with the exit of HyStart++ left out.
+ * in integers. An epoch is a stage of congestion avoidance; it starts with the first ACK after a
+ * reduction or after slow start, which is HyStart++'s (4.10, tcp_hystart.c).
+ *
+ * Time in which the window was not in use is no time of an epoch (4.2, 5.8): epoch_start moves along.
  */
 #include "stack/tcp/tcp.h"
 
@@ -14,14 +17,23 @@
 #define ALPHA 542U
 #define C_NUM 4U
 #define C_DEN 10U
+#define MAX_T_MS 1000000ULL /* beyond a quarter of an hour only the sign matters */
 
-struct cubic {
-	uint32_t w_max;      /* bytes; 0 = no loss yet */
-	uint32_t cwnd_epoch; /* bytes, at epoch_start */
+/* What a needless reduction takes away and undoing it gives back (4.9). */
+struct epoch {
+	uint32_t last_max;   /* bytes: window at the last reduction, or less (fast convergence); 0 = none */
+	uint32_t w_max;      /* bytes: of this epoch */
+	uint32_t cwnd_prior; /* bytes: window at the last reduction */
 	uint32_t w_est;      /* bytes: what Reno would have (4.3) */
 	uint32_t est_acked;  /* bytes acknowledged, not yet in w_est */
-	uint64_t k_ms;
-	ktime_t epoch_start; /* 0 = begins with the next ACK */
+	uint32_t k_ms;
+	ktime_t start;       /* 0 = begins with the next ACK */
+};
+
+struct cubic {
+	struct epoch now, before;
+	ktime_t last_ack;
+	struct tcp_hystart hystart;
 };
 
 static struct cubic *cubic(struct tcp_sock *tp)
@@ -30,8 +42,15 @@ static struct cubic *cubic(struct tcp_sock *tp)
 	return (struct cubic *)(void *)tp->ca_priv;
 }
 
-/* Integer cube root by bisection, 64 bits to 22. */
-static uint64_t cube_root(uint64_t v)
+static void cubic_init(struct tcp_sock *tp)
+{
+	tcp_hystart_init(tp, &cubic(tp)->hystart);
+}
+
+/* ---- the curve ------------------------------------------------------------------------------- */
+
+/* Integer cube root by bisection, 63 bits to 21. */
+static uint32_t cube_root(uint64_t v)
 {
 	uint64_t root = 0;
 
@@ -41,121 +60,181 @@ static uint64_t cube_root(uint64_t v)
 		if (r * r * r <= v)
 			root = r;
 	}
-	return root;
+	return (uint32_t)root;
 }
 
-static void start_epoch(struct tcp_sock *tp, struct cubic *c)
+/* 4.2, figure 2: K in milliseconds for a window that is @gap segments below W_max. */
+static uint32_t cubic_k_ms(uint32_t gap)
 {
-	uint64_t mss = tcp_current_mss(tp), gap;
+	return cube_root(gap * 1000000000ULL / C_NUM * C_DEN);
+}
 
-	c->epoch_start = tcp_net(tp)->now;
-	c->cwnd_epoch = tp->snd_cwnd;
-	c->w_est = tp->snd_cwnd;
-	c->est_acked = 0;
-	if (c->w_max <= tp->snd_cwnd) {
-		c->w_max = tp->snd_cwnd;
-		c->k_ms = 0;
+/* 4.2, figure 1, in bytes. */
+static uint64_t w_cubic(const struct epoch *e, uint64_t t_ms, uint32_t mss)
+{
+	uint64_t d = t_ms > e->k_ms ? t_ms - e->k_ms : e->k_ms - t_ms, delta;
+
+	d = MIN(d, MAX_T_MS);
+	delta = d * d * d / 1000000 * C_NUM / C_DEN * mss / 1000;
+	if (t_ms > e->k_ms)
+		return e->w_max + delta;
+	return e->w_max > delta ? e->w_max - delta : 0;
+}
+
+/*
+ * The first ACK of a stage of congestion avoidance. Without a reduction that it comes from, and after a
+ * timeout, it starts at the origin of the curve: K = 0, W_max = cwnd (4.8, 4.10).
+ */
+static void start_epoch(struct tcp_sock *tp, struct epoch *e)
+{
+	uint32_t mss = tcp_current_mss(tp);
+
+	e->start = tcp_net(tp)->now;
+	e->w_est = tp->snd_cwnd; /* 4.3 */
+	e->est_acked = 0;
+	tp->cwnd_acked = 0;
+	if (e->last_max <= tp->snd_cwnd) {
+		e->w_max = tp->snd_cwnd;
+		e->k_ms = 0;
 		return;
 	}
-	/* K^3 in ms^3 = 1e9 * segments / C */
-	gap = (c->w_max - tp->snd_cwnd) / mss;
-	c->k_ms = cube_root(MIN(gap, UINT32_MAX) * 1000000000ULL / C_NUM * C_DEN);
+	e->w_max = e->last_max;
+	e->k_ms = cubic_k_ms((e->last_max - tp->snd_cwnd) / mss);
 }
 
-/* W_cubic(@t_ms) in bytes. */
-static uint64_t w_cubic(const struct tcp_sock *tp, const struct cubic *c, uint64_t t_ms)
+/* ---- growing --------------------------------------------------------------------------------- */
+
+/* 4.3, figure 4: what Reno with the same average would have; alpha = 1 once it is back at cwnd_prior. */
+static void update_w_est(struct tcp_sock *tp, struct epoch *e, uint32_t acked)
 {
-	uint64_t d = t_ms > c->k_ms ? t_ms - c->k_ms : c->k_ms - t_ms, delta;
+	uint32_t alpha = e->w_est < e->cwnd_prior ? ALPHA : 1024;
+	uint64_t unit = (uint64_t)tp->snd_cwnd * 1024 / alpha; /* bytes for one segment more */
 
-	d = MIN(d, 1000000ULL); /* beyond a quarter of an hour the sign is all that matters */
-	delta = d * d * d / 1000000 * C_NUM / C_DEN * tcp_current_mss(tp) / 1000;
-	if (t_ms > c->k_ms)
-		return c->w_max + delta;
-	return c->w_max > delta ? c->w_max - delta : 0;
-}
-
-/* 4.3: what Reno with the same average would have by now; from W_max on with alpha = 1. */
-static void update_w_est(struct tcp_sock *tp, struct cubic *c, uint32_t acked)
-{
-	uint64_t mss = tcp_current_mss(tp), unit;
-	uint32_t alpha = c->w_est < c->w_max ? ALPHA : 1024;
-
-	c->est_acked += acked;
-	unit = (uint64_t)tp->snd_cwnd * 1024 / alpha; /* bytes for one segment more */
-	while (c->est_acked >= unit) {
-		c->est_acked -= (uint32_t)unit;
-		c->w_est += (uint32_t)mss;
+	e->est_acked += acked;
+	while (e->est_acked >= unit) {
+		e->est_acked -= (uint32_t)unit;
+		e->w_est += tcp_current_mss(tp);
 	}
 }
 
-/* Grows towards @target: (target - cwnd) / cwnd of a segment per segment acknowledged (4.4, 4.5). */
-static void grow_towards(struct tcp_sock *tp, uint64_t target, uint32_t acked)
+/*
+ * Bytes to be acknowledged for one segment of growth: (target - cwnd) / cwnd of a segment for each
+ * segment (4.4, 4.5), target between cwnd and 1.5 times that (4.2).
+ *
+ * DEVIATES as Linux: growth never ends wholly, at the plateau one segment in 100 windows; and as long as
+ * no reduction has told where the limit is, a twentieth of the window in each round trip at least.
+ */
+static uint32_t bytes_per_segment(const struct tcp_sock *tp, const struct epoch *e, uint64_t target)
 {
-	uint64_t mss = tcp_current_mss(tp), gain;
+	uint64_t cwnd = tp->snd_cwnd, mss = tcp_current_mss(tp), bytes = 100 * cwnd;
 
-	if (target > tp->snd_cwnd) {
-		gain = (target - tp->snd_cwnd) * acked / tp->snd_cwnd;
-	} else {
-		tp->cwnd_acked += acked; /* at the plateau: one segment in a hundred windows */
-		if (tp->cwnd_acked / 100 < tp->snd_cwnd)
-			return;
-		tp->cwnd_acked = 0;
-		gain = mss;
-	}
-	tp->snd_cwnd += (uint32_t)MIN(gain, tp->snd_cwnd / 2);
+	target = MIN(target, cwnd + cwnd / 2);
+	if (target > cwnd)
+		bytes = MIN(cwnd * mss / (target - cwnd), bytes);
+	if (e->last_max == 0)
+		bytes = MIN(bytes, 20 * mss);
+	return (uint32_t)MIN(MAX(bytes, 2 * mss), (uint64_t)INT32_MAX);
 }
 
 static void cubic_cong_avoid(struct tcp_sock *tp, uint32_t acked)
 {
-	struct cubic *c = cubic(tp);
-	uint64_t t_ms, target, now;
+	struct epoch *e = &cubic(tp)->now;
+	uint32_t mss = tcp_current_mss(tp);
+	uint64_t t_ms;
 
 	if (tcp_in_slow_start(tp)) {
-		acked = tcp_slow_start(tp, acked);
+		acked = tcp_hystart_slow_start(tp, &cubic(tp)->hystart, acked);
 		if (!acked)
 			return;
 	}
-	if (!c->epoch_start)
-		start_epoch(tp, c);
-	t_ms = (tcp_net(tp)->now - c->epoch_start) / NSEC_PER_MSEC;
-	update_w_est(tp, c, acked);
-	now = w_cubic(tp, c, t_ms);
-	if (now < c->w_est) {
-		tp->snd_cwnd = MAX(tp->snd_cwnd, c->w_est); /* 4.3, the Reno-friendly region */
+	if (!e->start)
+		start_epoch(tp, e);
+	t_ms = (tcp_net(tp)->now - e->start) / NSEC_PER_MSEC;
+	update_w_est(tp, e, acked);
+	if (w_cubic(e, t_ms, mss) < e->w_est) {
+		tp->snd_cwnd = MAX(tp->snd_cwnd, e->w_est); /* 4.3, the Reno-friendly region */
 		return;
 	}
-	/* 4.2: the target one round trip ahead, at most 1.5 times the window. */
-	target = w_cubic(tp, c, t_ms + tp->srtt_us / 1000);
-	target = MIN(target, (uint64_t)tp->snd_cwnd + tp->snd_cwnd / 2);
-	grow_towards(tp, target, acked);
+	/* 4.4, 4.5: where the curve will be one round trip from now. */
+	tcp_cong_avoid_ai(tp, bytes_per_segment(tp, e, w_cubic(e, t_ms + tp->srtt_us / 1000, mss)),
+			  acked);
 }
 
-/* 4.6, 4.7: multiplicative decrease with fast convergence. */
+/* ---- reductions ------------------------------------------------------------------------------ */
+
+/*
+ * 4.6, 4.7: multiplicative decrease with fast convergence. Of the window rather than of the flight, as
+ * 4.6 allows to who does not let the window grow unused (and as Linux).
+ */
 static uint32_t cubic_ssthresh(struct tcp_sock *tp)
 {
 	struct cubic *c = cubic(tp);
 	uint32_t cwnd = tp->snd_cwnd;
 
-	if (cwnd < c->w_max)
-		c->w_max = (uint32_t)((uint64_t)cwnd * (1024 + BETA) / 2048);
+	if (tp->ca_state < CA_CWR)
+		c->before = c->now;
+	if (cwnd < c->now.last_max)
+		c->now.last_max = (uint32_t)((uint64_t)cwnd * (1024 + BETA) / 2048);
 	else
-		c->w_max = cwnd;
-	c->epoch_start = 0;
+		c->now.last_max = cwnd;
+	c->now.cwnd_prior = cwnd;
+	c->now.start = 0;
 	return MAX((uint32_t)((uint64_t)cwnd * BETA / 1024), 2 * tcp_current_mss(tp));
 }
 
-/* 5.8: time without sending is no time of the epoch; 4.8: nor is what follows a timeout. */
+/* 4.9: as if the reduction had not been. */
+static uint32_t cubic_undo_cwnd(struct tcp_sock *tp)
+{
+	struct cubic *c = cubic(tp);
+
+	c->now = c->before;
+	return tcp_reno_undo_cwnd(tp);
+}
+
+/* ---- beside the ACKs ------------------------------------------------------------------------- */
+
+/* 4.2, 5.8: moves the epoch on by the time since @since. */
+static void leave_out(struct tcp_sock *tp, ktime_t since)
+{
+	struct epoch *e = &cubic(tp)->now;
+	ktime_t now = tcp_net(tp)->now;
+
+	if (e->start && since && now > since)
+		e->start = MIN(e->start + (now - since), now);
+}
+
+static void cubic_pkts_acked(struct tcp_sock *tp, const struct tcp_ack_sample *sample)
+{
+	struct cubic *c = cubic(tp);
+
+	if (!tcp_is_cwnd_limited(tp))
+		leave_out(tp, c->last_ack);
+	c->last_ack = tcp_net(tp)->now;
+	if (tcp_in_slow_start(tp))
+		tcp_hystart_acked(tp, &c->hystart, sample->rtt_us);
+}
+
 static void cubic_event(struct tcp_sock *tp, enum tcp_ca_event ev)
 {
-	if (ev == CA_EVENT_CWND_RESTART || ev == CA_EVENT_LOSS)
-		cubic(tp)->epoch_start = 0;
+	struct cubic *c = cubic(tp);
+
+	if (ev == CA_EVENT_TX_START) {
+		leave_out(tp, c->last_ack);
+		c->last_ack = tcp_net(tp)->now;
+	} else if (ev == CA_EVENT_LOSS) {
+		/* 4.8: after a timeout the curve starts where slow start ends. */
+		c->now.last_max = 0;
+		c->now.start = 0;
+	}
 }
 
 const struct tcp_congestion_ops tcp_cubic = {
 	.name = "cubic",
 	.flags = TCP_CONG_NON_RESTRICTED,
+	.init = cubic_init,
 	.cong_avoid = cubic_cong_avoid,
 	.ssthresh = cubic_ssthresh,
-	.undo_cwnd = tcp_reno_undo_cwnd,
+	.undo_cwnd = cubic_undo_cwnd,
 	.cwnd_event = cubic_event,
+	.pkts_acked = cubic_pkts_acked,
 };

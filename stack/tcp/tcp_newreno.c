@@ -34,6 +34,11 @@ void tcp_cong_avoid_ai(struct tcp_sock *tp, uint32_t window, uint32_t acked)
 {
 	uint32_t segments;
 
+	/* What was saved up for a slower growth is no reason for a burst. */
+	if (tp->cwnd_acked >= window) {
+		tp->cwnd_acked = 0;
+		tp->snd_cwnd += tcp_current_mss(tp);
+	}
 	tp->cwnd_acked += acked;
 	if (tp->cwnd_acked < window)
 		return;
@@ -77,10 +82,39 @@ uint32_t tcp_reno_undo_cwnd(struct tcp_sock *tp)
 	return MAX(tp->snd_cwnd, tp->undo_cwnd);
 }
 
+/* ---- "reno" itself: with HyStart++, which RFC 9406 1 offers to any slow start ------------------ */
+
+static struct tcp_hystart *hystart(struct tcp_sock *tp)
+{
+	_Static_assert(sizeof(struct tcp_hystart) <= sizeof(tp->ca_priv), "ca_priv is too small");
+	return (struct tcp_hystart *)(void *)tp->ca_priv;
+}
+
+static void newreno_init(struct tcp_sock *tp)
+{
+	tcp_hystart_init(tp, hystart(tp));
+}
+
+static void newreno_pkts_acked(struct tcp_sock *tp, const struct tcp_ack_sample *sample)
+{
+	if (tcp_in_slow_start(tp))
+		tcp_hystart_acked(tp, hystart(tp), sample->rtt_us);
+}
+
+static void newreno_cong_avoid(struct tcp_sock *tp, uint32_t acked)
+{
+	if (tcp_in_slow_start(tp))
+		acked = tcp_hystart_slow_start(tp, hystart(tp), acked);
+	if (acked)
+		tcp_reno_cong_avoid(tp, acked);
+}
+
 const struct tcp_congestion_ops tcp_newreno = {
 	.name = "reno",
 	.flags = TCP_CONG_NON_RESTRICTED,
-	.cong_avoid = tcp_reno_cong_avoid,
+	.init = newreno_init,
+	.cong_avoid = newreno_cong_avoid,
+	.pkts_acked = newreno_pkts_acked,
 	.ssthresh = tcp_reno_ssthresh,
 	.undo_cwnd = tcp_reno_undo_cwnd,
 };

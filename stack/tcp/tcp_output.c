@@ -349,23 +349,21 @@ static bool worth_waiting(const struct tcp_sock *tp, uint32_t len, uint32_t pipe
 
 /*
  * Bytes of text to send next from the @avail of one buffer, 0 = none now. @room: of the congestion
- * window. RFC 9293 3.8.6.2.1: a full segment, or all there is if Nagle agrees, or half the largest
+ * window, *@limited: it is the limit. RFC 9293 3.8.6.2.1: a full segment, or all there is if Nagle agrees, or half the largest
  * window the peer ever had; the fourth case is the persist timer.
  */
-static uint32_t sendable(struct tcp_sock *tp, uint32_t avail, uint32_t room, uint32_t mss,
-			 bool more)
+static uint32_t sendable(const struct tcp_sock *tp, uint32_t avail, uint32_t room, uint32_t mss,
+			 bool more, bool *limited)
 {
 	uint32_t wnd = after(tcp_wnd_end(tp), tp->snd_nxt) ? tcp_wnd_end(tp) - tp->snd_nxt : 0;
 	uint32_t goal = tp->urg_pending ? mss : tcp_size_goal(tp);
 	uint32_t len = MIN(MIN(avail, goal), wnd), part;
 	bool tail = tp->snd_nxt + avail == tp->write_seq;
 
-	if (MIN(len, mss) > room) {
-		tp->cwnd_limited = true;
-		return 0;
-	}
 	if (len > room) {
-		tp->cwnd_limited = true;
+		*limited = true;
+		if (MIN(len, mss) > room)
+			return 0;
 		len = room;
 	}
 	part = len % mss;
@@ -380,6 +378,8 @@ static void note_new_text(struct tcp_sock *tp, uint32_t len, uint8_t flags, uint
 {
 	struct net *net = tcp_net(tp);
 
+	if (tcp_in_flight(tp) == 0)
+		tcp_ca_event(tp, CA_EVENT_TX_START);
 	tp->snd_nxt += len + (flags & TCPHDR_FIN ? 1 : 0);
 	if (len % mss)
 		tp->snd_sml = tp->snd_nxt;
@@ -408,7 +408,7 @@ static uint32_t cwnd_room(const struct tcp_sock *tp, uint32_t pipe)
 }
 
 /* One new transmission; false = nothing (more) may be sent. */
-static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more)
+static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limited)
 {
 	uint32_t room = cwnd_room(tp, pipe), mss = tcp_current_mss(tp), seq = tp->snd_nxt, len = 0;
 	struct sk_buff *text = find_text(tp, seq);
@@ -416,7 +416,7 @@ static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more)
 
 	if (text) {
 		tp->send_hint = text;
-		len = sendable(tp, tcp_cb(text)->end_seq - seq, room, mss, more);
+		len = sendable(tp, tcp_cb(text)->end_seq - seq, room, mss, more, limited);
 		if (len == 0 || worth_waiting(tp, len, pipe, tcp_size_goal(tp)))
 			return false;
 	} else if (!before(seq, tcp_wnd_end(tp))) {
@@ -545,13 +545,16 @@ static void send_rescue(struct tcp_sock *tp)
 
 static void send_allowed(struct tcp_sock *tp, bool more)
 {
-	bool recovering = tp->ca_state >= CA_RECOVERY;
+	bool recovering = tp->ca_state >= CA_RECOVERY, limited = false;
+	uint32_t had = tp->snd_nxt;
 
 	/* RFC 6675 4, NextSeg(): (1) lost text, (2) new text, (3) text not yet SACKed. */
 	while (recovering && send_lost(tp, tcp_pipe(tp), tcp_next_lost))
 		;
-	while (tcp_unsent(tp) && send_new(tp, tcp_pipe(tp), more))
+	while (tcp_unsent(tp) && send_new(tp, tcp_pipe(tp), more, &limited))
 		;
+	if (limited || tp->snd_nxt != had)
+		tcp_cwnd_validate(tp, limited || cwnd_room(tp, tcp_pipe(tp)) < tcp_current_mss(tp));
 	while (recovering && !tcp_unsent(tp) && send_lost(tp, tcp_pipe(tp), tcp_next_unsacked))
 		;
 	send_rescue(tp);
@@ -568,10 +571,9 @@ static void output(struct tcp_sock *tp, bool more)
 	if (mtu && mtu != tp->pmtu)
 		tcp_sync_mss(tp, mtu);
 	if (tcp_in_flight(tp) == 0 && tcp_unsent(tp) && net->tcp->sysctl.slow_start_after_idle &&
-	    tp->last_send && net->now - tp->last_send > tp->rto_us * NSEC_PER_USEC)
+	    !tp->ca->cong_control && tp->last_send && net->now - tp->last_send > tp->rto_us * NSEC_PER_USEC)
 		tcp_cwnd_restart(tp);
 
-	tp->cwnd_limited = false;
 	send_allowed(tp, more);
 
 	/* RFC 9293 3.8.6.1; also what ends a CORK (200 ms, as Linux) and a device's refusal. */
