@@ -48,6 +48,8 @@ static inline bool inet_addr_any(const struct inet_addr *a)
 static inline bool ipv4_is_loopback(be32 a) { return (be32_to_cpu(a) >> 24) == 127; }
 static inline bool ipv4_is_multicast(be32 a) { return (be32_to_cpu(a) >> 28) == 14; }
 static inline bool ipv4_is_lbcast(be32 a) { return a == 0xffffffffU; }
+/* RFC 3927 */
+static inline bool ipv4_is_linklocal(be32 a) { return (be32_to_cpu(a) >> 16) == 0xa9fe; }
 static inline bool ipv4_is_zeronet(be32 a) { return (be32_to_cpu(a) >> 24) == 0; }
 
 /* Text form of @a (no port) into @buf of at least INET_ADDR_STRLEN bytes; returns @buf. addr.c */

@@ -106,9 +106,23 @@ static void arp_solicit(struct neighbour *neigh, struct sk_buff *first_waiting)
 }
 
 /*
- * RFC 1122 2.3.2.2, 3.2.2.1: as if a router had said that the host is unreachable. As on Linux, it is
- * the sender itself who says so (ping: "From <our address>"). Consumes.
+ * A packet of ours: as if a router had said that the host is unreachable (RFC 1122 2.3.2.2, 3.2.2.1). As
+ * on Linux it is the sender itself who says so (ping: "From <our address>"). Another's: we are that
+ * router (RFC 1812 5.2.7.1).
  */
+static void report_unreachable(struct sk_buff *skb, const struct iphdr4 *iph)
+{
+	const struct inet_addr saddr = inet_addr_v4(iph->saddr);
+
+	if (inet_addr_type(skb->net, &saddr) == RTN_T_LOCAL) {
+		icmp_notify(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0, iph->saddr);
+		return;
+	}
+	skb->pkt_type = PACKET_HOST; /* as it came in, not as it waited to go out */
+	icmp_send(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0);
+}
+
+/* Consumes. */
 static void arp_error_report(struct neighbour *neigh, struct sk_buff *skb)
 {
 	uint32_t at = skb->network_header, headroom = skb_headroom(skb);
@@ -117,7 +131,7 @@ static void arp_error_report(struct neighbour *neigh, struct sk_buff *skb)
 	(void)neigh;
 	if (at >= headroom && skb_pull(skb, at - headroom) && skb->len >= sizeof(iph)) {
 		memcpy(&iph, skb->data, sizeof(iph));
-		icmp_notify(skb, ICMP4_DEST_UNREACH, ICMP4_HOST_UNREACH, 0, iph.saddr);
+		report_unreachable(skb, &iph);
 	}
 	skb_drop(skb, SKB_DROP_NEIGH_FAILED);
 }

@@ -62,6 +62,9 @@ int ip_queue_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst,
 		  const struct ip_send_opts *opts);
 /* A complete IP packet made by the caller (IP_HDRINCL): checksum and id filled in. Consumes. */
 int ip_send_hdrincl_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst);
+/* For packets whose header is complete: to the next hop, and how large they will be on the wire. */
+int ip_finish_output(struct net *net, struct sk_buff *skb, const struct dst *dst);
+uint32_t ip_wire_size(const struct sk_buff *skb, uint32_t at, uint32_t hlen);
 /* Headroom that a transport must reserve in front of its header. */
 uint32_t ip_headroom(const struct dst *dst);
 /* Software loop of own packets: dst.type local -> loopback device. */
@@ -111,6 +114,7 @@ struct netns_inet {
 	void (*ping_rcv)(struct sk_buff *skb);
 	void (*ping_err)(struct sk_buff *skb, uint8_t icmp_type, uint8_t icmp_code, uint32_t info);
 	/* Copies of our own broadcasts and multicasts, on their way back in (ip_output.c). */
+	bool ip_forward;  /* a router (net.ipv4.ip_forward) */
 	struct sk_buff_head loop_queue;
 	struct timer_list loop_timer;
 	uint64_t id_key[2];

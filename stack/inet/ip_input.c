@@ -3,8 +3,8 @@
  * ip_input.c - IPv4 from a device to the protocol above
  *
  * A packet passes, in order: its header's shape, the addresses (may anybody send from there, is it
- * for us), the options, reassembly, raw sockets, its protocol. We are a host: what is not for us is
- * dropped, nothing is forwarded (RFC 1122 3.3.1 leaves forwarding to gateways). Each check that
+ * for us), the options, reassembly, raw sockets, its protocol. What is not for us is dropped, unless
+ * this is a router: then ip_forward.c takes it. Each check that
  * fails ends in skb_drop() with its reason; only malformed options and unknown protocols are
  * answered, by ICMP.
  *
@@ -106,9 +106,17 @@ static enum skb_drop_reason check_destination(struct sk_buff *skb)
 		cb->bcast = true;
 		break;
 	default:
-		return SKB_DROP_IP_NOT_LOCAL;
+		return skb->net->inet->ip_forward ? SKB_NOT_DROPPED : SKB_DROP_IP_NOT_LOCAL;
 	}
 	return SKB_NOT_DROPPED;
+}
+
+/* After check_packet(): this is a router, and the packet is not for it. */
+static bool is_for_others(struct sk_buff *skb)
+{
+	const struct inet_addr daddr = inet_addr_v4(ip_cb(skb)->daddr);
+
+	return skb->net->inet->ip_forward && inet_addr_type(skb->net, &daddr) == RTN_T_UNICAST;
 }
 
 /*
@@ -201,6 +209,10 @@ void ip_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt)
 	reason = check_packet(skb);
 	if (reason) {
 		skb_drop(skb, reason);
+		return;
+	}
+	if (is_for_others(skb)) {
+		ip_forward(skb);
 		return;
 	}
 	if (is_fragment(skb)) {

@@ -5,6 +5,7 @@
 
 #include "stack/core/dev.h"
 
+void ip_forward(struct sk_buff *skb); /* ip_forward.c */
 void ip_rcv(struct sk_buff *skb, struct net_device *dev, struct packet_type *pt);
 
 #endif

@@ -130,8 +130,15 @@ static void loop_copy(struct net *net, const struct sk_buff *skb, const struct d
 
 /* --- packets --------------------------------------------------------------------------------- */
 
-/* The header is complete. Consumes. */
-static int send_packet(struct net *net, struct sk_buff *skb, const struct dst *dst)
+/**
+ * ip_finish_output() - a packet whose header is complete goes to its next hop
+ * @net:  namespace
+ * @skb:  data at the IP header, not larger than the device takes; consumed
+ * @dst:  its way
+ *
+ * Return:  0, or what the device says
+ */
+int ip_finish_output(struct net *net, struct sk_buff *skb, const struct dst *dst)
 {
 	skb->dev = dst->dev;
 	skb->protocol = cpu_to_be16(ETH_P_IP);
@@ -150,14 +157,19 @@ static bool way_is_known(const struct dst *dst)
 	return dst->dev && dst->type != RTN_T_UNREACHABLE && dst->daddr.family == AF_INET;
 }
 
-/* Bytes of the largest packet that will be on the wire, the skb's data at its transport header. */
-static uint32_t wire_size(const struct sk_buff *skb, uint32_t hlen)
+/**
+ * ip_wire_size() - bytes of the largest packet that this one will be on the wire
+ * @skb:   packet, perhaps a run of segments that the device cuts
+ * @at:    where its transport header is behind data, bytes
+ * @hlen:  of the IP header that it has or will have
+ */
+uint32_t ip_wire_size(const struct sk_buff *skb, uint32_t at, uint32_t hlen)
 {
 	const uint8_t *tcp;
 
 	if (skb->gso_size == 0)
-		return hlen + skb->len;
-	tcp = skb->gso_type == SKB_GSO_TCPV4 ? skb_header(skb, 0, 20) : NULL;
+		return hlen + skb->len - at;
+	tcp = skb->gso_type == SKB_GSO_TCPV4 ? skb_header(skb, at, 20) : NULL;
 	return hlen + (tcp ? (tcp[12] >> 4) * 4U : 8U) + skb->gso_size;
 }
 
@@ -225,7 +237,7 @@ int ip_queue_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst,
 		return drop(skb, SKB_DROP_IP_OUT_ERROR, -EINVAL);
 	if (skb->len + hlen > IP_MAX_PACKET)
 		return drop(skb, SKB_DROP_IP_OUT_ERROR, -EMSGSIZE);
-	too_big = wire_size(skb, hlen) > dst->mtu;
+	too_big = ip_wire_size(skb, 0, hlen) > dst->mtu;
 	if (too_big && (df || opts->no_frag || skb->gso_size))
 		return drop(skb, SKB_DROP_IP_FRAG_NEEDED, -EMSGSIZE);
 	if (make_headroom(skb, dst, hlen))
@@ -236,7 +248,7 @@ int ip_queue_xmit(struct net *net, struct sk_buff *skb, const struct dst *dst,
 		skb_consume(skb);
 		return 0;
 	}
-	return too_big ? ip_fragment_xmit(net, skb, dst, dst->mtu) : send_packet(net, skb, dst);
+	return too_big ? ip_fragment_xmit(net, skb, dst, dst->mtu) : ip_finish_output(net, skb, dst);
 }
 
 /* Linux, raw_send_hdrinc(): total length and checksum are always ours, id and source if zero. */
@@ -288,7 +300,7 @@ int ip_send_hdrincl_xmit(struct net *net, struct sk_buff *skb, const struct dst 
 	if (err)
 		return drop(skb, SKB_DROP_IP_OUT_ERROR, err);
 	loop_copy(net, skb, dst, true);
-	return send_packet(net, skb, dst);
+	return ip_finish_output(net, skb, dst);
 }
 
 /* --- fragmentation --------------------------------------------------------------------------- */
@@ -357,7 +369,7 @@ static int send_fragments(const struct splitter *s, uint32_t mtu)
 		if (!skb)
 			return -ENOBUFS;
 		mib_inc(s->net, MIB_IpFragCreates);
-		err = send_packet(s->net, skb, s->dst);
+		err = ip_finish_output(s->net, skb, s->dst);
 		from += len;
 	}
 	return err;
