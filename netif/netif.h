@@ -92,6 +92,14 @@ int wire_create_pair(const struct wire_config *cfg, struct net_device **out_a,
 void wire_set_carrier(struct net_device *dev, bool on);
 struct net_device *wire_peer(const struct net_device *dev); /* NULL: it was unregistered */
 
+/* --- bridge.c: a learning switch --------------------------------------------------------------- */
+
+struct bridge;
+
+struct bridge *bridge_create(struct net *net);
+int bridge_add_port(struct bridge *br, struct net_device *dev);
+void bridge_destroy(struct bridge *br); /* before its ports */
+
 /* --- capture.c: writes down every frame of a net ----------------------------------------------- */
 
 struct capture;

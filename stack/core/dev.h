@@ -78,6 +78,9 @@ struct net_device {
 	bool tx_stopped;
 	bool tx_running;       /* start_xmit() is under way: what is sent now waits in txq */
 	struct net_device_stats stats;
+	/* Takes every received frame in place of the protocols (a switch's port); data at the network header. Consumes. */
+	void (*rx_handler)(struct sk_buff *skb);
+	void *rx_handler_data;
 	struct in_device *ip_ptr;
 };
 

@@ -106,7 +106,9 @@ static void deliver_with_verdict(struct sk_buff *skb)
 	net->rx.active = true;
 	net->rx.has_owner = false;
 	net->rx.reason = SKB_NOT_DROPPED;
-	if (skb->pkt_type == PACKET_OTHERHOST)
+	if (dev->rx_handler)
+		dev->rx_handler(skb);
+	else if (skb->pkt_type == PACKET_OTHERHOST)
 		skb_drop(skb, SKB_DROP_OTHERHOST);
 	else
 		deliver_skb(skb);
