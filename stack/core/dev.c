@@ -87,6 +87,8 @@ void free_netdev(struct net_device *dev)
 {
 	if (!dev)
 		return;
+	if (dev->link)
+		dev->link->destroy(dev);
 	if (dev->ops && dev->ops->destroy)
 		dev->ops->destroy(dev);
 	free(dev);
@@ -212,6 +214,8 @@ void dev_close(struct net_device *dev)
 	dev->flags &= ~(unsigned int)IFF_UP;
 	update_running_flag(dev);
 	list_del(&dev->napi.poll_list);
+	if (dev->link)
+		dev->link->stop(dev);
 	if (dev->ops->stop)
 		dev->ops->stop(dev);
 	while ((skb = skb_dequeue(&dev->txq))) {

@@ -55,6 +55,20 @@ struct net_device_stats {
 
 struct in_device; /* stack/inet/devinet.h: addresses */
 
+/*
+ * What lies between the stack and a device's driver (netif/impair.c): it gets each frame of either
+ * direction and passes it on, now or later, changed, doubled or not at all. Taps stand on the stack's
+ * side of it: they see a frame when the stack sends it, and when it reaches the stack.
+ */
+struct dev_link_ops {
+	/* A frame of the stack, mac_header set and data there. Consumes. False: it was lost at once. */
+	bool (*xmit)(struct sk_buff *skb, struct net_device *dev);
+	/* A frame of the driver, as netif_receive_skb() got it. Consumes. */
+	void (*rcv)(struct sk_buff *skb, struct net_device *dev);
+	void (*stop)(struct net_device *dev);    /* the device goes down: what is held is lost */
+	void (*destroy)(struct net_device *dev); /* the device goes, or another link comes */
+};
+
 struct net_device {
 	struct list_head list;
 	struct net *net;
@@ -82,6 +96,8 @@ struct net_device {
 	void (*rx_handler)(struct sk_buff *skb);
 	void *rx_handler_data;
 	struct in_device *ip_ptr;
+	const struct dev_link_ops *link; /* NULL = nothing between */
+	void *link_priv;
 };
 
 /* Registration. netdev_register() names the device (a "%d" in the name is filled in), gives it an
@@ -129,6 +145,13 @@ int eth_type_trans(struct sk_buff *skb, struct net_device *dev);
 /* data at the network header, mac_header and protocol set. Consumes. */
 void netif_receive_skb(struct sk_buff *skb);
 
+/* For dev_link_ops: on to the driver, up to the stack (data at the network header), or lost: counted
+ * and shown to the taps. All consume. */
+void dev_link_xmit(struct sk_buff *skb);
+void dev_link_rcv(struct sk_buff *skb);
+enum tap_dir { TAP_IN, TAP_OUT };
+void dev_link_drop(struct sk_buff *skb, enum tap_dir dir, enum skb_drop_reason reason);
+
 struct packet_type {
 	struct list_head list;
 	be16 type;                 /* ETH_P_*, big endian */
@@ -143,7 +166,6 @@ void dev_remove_pack(struct packet_type *pt);
  * the one that they answer. @skb is borrowed and linear
  * part plus fragment from mac_header on; @comment is NULL or text on owner and drop reason.
  */
-enum tap_dir { TAP_IN, TAP_OUT };
 struct dev_tap {
 	struct list_head list;
 	void (*frame)(struct dev_tap *tap, const struct net_device *dev, enum tap_dir dir,

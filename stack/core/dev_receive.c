@@ -129,6 +129,20 @@ static void deliver_with_verdict(struct sk_buff *skb)
 void netif_receive_skb(struct sk_buff *skb)
 {
 	struct net_device *dev = skb->dev;
+
+	if (dev->link && netif_running(dev))
+		dev->link->rcv(skb, dev);
+	else
+		dev_link_rcv(skb);
+}
+
+/**
+ * dev_link_rcv() - a frame has passed the link, or there is none: up to the stack
+ * @skb:  as for netif_receive_skb(); consumed
+ */
+void dev_link_rcv(struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
 	struct net *net = skb->net;
 
 	BUG_ON(net->rx.active);

@@ -5,7 +5,8 @@
  * dev_queue_xmit() gets a complete frame. It does in software what the device cannot do itself
  * (checksum, fragment), sends at once when nothing waits, or queues up to tx_queue_len. A driver that
  * answers NETDEV_TX_BUSY keeps the rest waiting until it calls netif_wake_queue(). A frame sent from
- * within start_xmit() waits in the queue too, so that no driver is entered twice.
+ * within start_xmit() waits in the queue too, so that no driver is entered twice. A link between stack
+ * and driver (dev->link) gets the frame first and gives it to the queue by dev_link_xmit().
  */
 #include "stack/core/dev_table.h"
 
@@ -41,7 +42,7 @@ static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 	copy = dev_has_taps(dev->net) ? skb_clone(skb) : NULL;
 	if (copy)
 		dev_describe_owner(skb, owner, sizeof(owner));
-	if (trace_on(dev->net, TRACE_OUT))
+	if (!dev->link && trace_on(dev->net, TRACE_OUT))
 		trace_skb(dev->net, TRACE_OUT, skb, NULL);
 	dev->net->tx_drop = SKB_NOT_DROPPED;
 	dev->tx_running = true;
@@ -52,7 +53,8 @@ static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 			dev->stats.tx_packets++;
 			dev->stats.tx_bytes += len;
 		}
-		if (copy)
+		/* What came by a link was shown when the stack sent it. */
+		if (copy && (!dev->link || dev->net->tx_drop != SKB_NOT_DROPPED))
 			dev_show_to_taps(dev, TAP_OUT, copy, owner, dev->net->tx_drop);
 	}
 	skb_consume(copy);
@@ -94,6 +96,70 @@ static int prepare_for_device(struct sk_buff *skb, const struct net_device *dev)
 	return err;
 }
 
+static int queue_for_driver(struct sk_buff *skb, struct net_device *dev)
+{
+	if (dev->txq.qlen >= MAX(dev->tx_queue_len, 1U))
+		return drop_sent(skb, SKB_DROP_QUEUE_FULL, -ENOBUFS);
+	skb_append(&dev->txq, skb);
+	run_tx_queue(dev);
+	return 0;
+}
+
+/* The link's now; the taps see the frame as the stack made it, unless the link has shown its loss. */
+static int give_to_link(struct sk_buff *skb, struct net_device *dev)
+{
+	struct sk_buff *copy;
+	char owner[160];
+
+	skb->tstamp = dev->net->now;
+	copy = dev_has_taps(dev->net) ? skb_clone(skb) : NULL;
+	if (copy)
+		dev_describe_owner(skb, owner, sizeof(owner));
+	if (trace_on(dev->net, TRACE_OUT))
+		trace_skb(dev->net, TRACE_OUT, skb, NULL);
+	if (dev->link->xmit(skb, dev) && copy)
+		dev_show_to_taps(dev, TAP_OUT, copy, owner, SKB_NOT_DROPPED);
+	skb_consume(copy);
+	return 0;
+}
+
+/**
+ * dev_link_xmit() - a frame has passed the link: on to the driver
+ * @skb:  complete frame; consumed, lost when the device is down or its queue full
+ */
+void dev_link_xmit(struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+
+	if (!netif_running(dev))
+		drop_sent(skb, SKB_DROP_DEV_DOWN, 0);
+	else if (!dev->carrier)
+		drop_sent(skb, SKB_DROP_DEV_NO_CARRIER, 0);
+	else
+		queue_for_driver(skb, dev);
+}
+
+/**
+ * dev_link_drop() - a frame is lost on the link
+ * @skb:     frame, data at its link header; consumed
+ * @dir:     TAP_OUT when the stack sent it
+ * @reason:  why
+ */
+void dev_link_drop(struct sk_buff *skb, enum tap_dir dir, enum skb_drop_reason reason)
+{
+	struct net_device *dev = skb->dev;
+
+	if (dir == TAP_OUT) {
+		drop_sent(skb, reason, 0);
+		return;
+	}
+	dev->stats.rx_dropped++;
+	skb->tstamp = skb->net->now;
+	if (dev_has_taps(skb->net))
+		dev_show_to_taps(dev, TAP_IN, skb, "", reason);
+	skb_drop(skb, reason);
+}
+
 /**
  * dev_queue_xmit() - send a frame
  * @skb:  complete frame with dev and network_header set; consumed
@@ -120,11 +186,7 @@ int dev_queue_xmit(struct sk_buff *skb)
 	err = prepare_for_device(skb, dev);
 	if (err < 0)
 		return drop_sent(skb, err == -ENOMEM ? SKB_DROP_NO_MEMORY : SKB_DROP_DEV_OFFLOAD, err);
-	if (dev->txq.qlen >= MAX(dev->tx_queue_len, 1U))
-		return drop_sent(skb, SKB_DROP_QUEUE_FULL, -ENOBUFS);
-	skb_append(&dev->txq, skb);
-	run_tx_queue(dev);
-	return 0;
+	return dev->link ? give_to_link(skb, dev) : queue_for_driver(skb, dev);
 }
 
 /**
