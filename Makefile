@@ -51,9 +51,10 @@ endif
 
 # --- sources ------------------------------------------------------------------------------------------------------
 stack_src := $(wildcard stack/*.c stack/*/*.c netif/*.c)
-program_src := $(wildcard shim/program/*.c)
+shared_src := $(wildcard shim/*.c)
+program_src := $(wildcard shim/program/*.c) $(shared_src)
 host_src := $(wildcard shim/host/*.c)
-tools_src := $(wildcard tools/*.c)
+tools_src := $(wildcard tools/*.c) $(shared_src)
 test_src := $(wildcard tests/unit/test_*.c)
 check_src := $(filter-out $(test_src),$(wildcard tests/unit/*.c))
 

@@ -42,7 +42,7 @@
 #include <sys/socket.h>
 
 enum {
-	WIRESHIM_MAGIC = 0x77736833, /* "wsh3": changes with any change of this file */
+	WIRESHIM_MAGIC = 0x77736834, /* "wsh4": changes with any change of this file */
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,
@@ -98,6 +98,8 @@ enum ctl_op {
 	                   * one-line reason when they contradict the running host's */
 	CTL_STOP,         /* ask the host to end now (resets what is open) */
 	CTL_IFADDRS,      /* reply data = struct ctl_ifaddr of each interface, then of each address */
+	CTL_REASON,       /* data = text: why the socket is the host's; cookie 0: why one was left to the
+	                   * kernel or refused. For reports */
 };
 
 enum ctl_flags {

@@ -8,6 +8,9 @@
 
 #include "tools/wireshim.h"
 
+/* Options that are not the host's: getopt_long()'s values beside those of enum config_option. */
+enum { OPTION_RULE = 256 + OPT_MAX, OPTION_RULES };
+
 static const char *const arguments[OPT_MAX] = {
 	[OPT_HOST] = "NAME", [OPT_DEV] = "IFACE", [OPT_ADDR] = "A.B.C.D/LEN", [OPT_GATEWAY] = "A.B.C.D",
 	[OPT_DNS] = "A.B.C.D", [OPT_MAC] = "MAC", [OPT_MTU] = "BYTES", [OPT_HOSTNAME] = "NAME",
@@ -42,24 +45,33 @@ void options_help(void)
 		printf("  %-28s %s\n  %-28s (%s)\n", left, meanings[i], "",
 		       config_env_name((enum config_option)i));
 	}
+	printf("  --rule 'VERDICT [CONDITION...]'  stack, kernel or refuse, for sockets with program=GLOB proto=NAME\n"
+	       "  %-28s local=ADDR[/LEN][:PORT[-PORT]] remote=...; the first that matches counts\n"
+	       "  --rules FILE                 one rule a line, # comments\n"
+	       "  %-28s (WIRESHIM_RULES: the rules, one a line or separated by ';')\n", "", "");
 }
 
 /**
  * options_parse() - the environment, then the command line up to the first word that is no option
  * @cfg:   initialised by config_init()
+ * @rules: of a verb that takes rules, else NULL
  * @first: index of that word; argc when there is none
  *
  * Return: 0, or EXIT_USAGE after one line
  */
-int options_parse(int argc, char **argv, struct host_config *cfg, int *first)
+int options_parse(int argc, char **argv, struct host_config *cfg, struct rules_text *rules, int *first)
 {
-	struct option longopts[OPT_MAX + 1];
+	struct option longopts[OPT_MAX + 3];
 	char err[CONFIG_ERR_SIZE];
-	int i, c;
+	int i, c, ret = 0;
 
 	memset(longopts, 0, sizeof(longopts));
 	for (i = 0; i < OPT_MAX; i++)
 		longopts[i] = (struct option){ config_name((enum config_option)i), required_argument, NULL, 256 + i };
+	if (rules) {
+		longopts[i++] = (struct option){ "rule", required_argument, NULL, OPTION_RULE };
+		longopts[i] = (struct option){ "rules", required_argument, NULL, OPTION_RULES };
+	}
 	if (config_from_env(cfg, err))
 		return complain("%s (from the environment)", err);
 	opterr = 0;
@@ -69,6 +81,12 @@ int options_parse(int argc, char **argv, struct host_config *cfg, int *first)
 			return complain("%s needs a value", argv[optind - 1]);
 		if (c == '?')
 			return complain("unknown option '%.60s' ('wireshim --help' lists them)", argv[optind - 1]);
+		if (c == OPTION_RULE || c == OPTION_RULES) {
+			ret = c == OPTION_RULE ? rules_add(rules, optarg) : rules_add_file(rules, optarg);
+			if (ret)
+				return ret;
+			continue;
+		}
 		if (config_set(cfg, (enum config_option)(c - 256), optarg, err))
 			return complain("%s", err);
 	}

@@ -140,12 +140,15 @@ static int prepare(const struct host_config *cfg, const char *program, char *pat
 /** verb_run() - wireshim run [options] [--] PROGRAM [ARG...] */
 int verb_run(int argc, char **argv)
 {
+	struct rules_text rules = { .len = 0 };
 	struct host_config cfg;
 	char path[PATH_MAX];
 	int first, ret;
 
 	config_init(&cfg);
-	ret = options_parse(argc, argv, &cfg, &first);
+	ret = options_parse(argc, argv, &cfg, &rules, &first);
+	if (ret == 0)
+		ret = rules_export(&rules);
 	if (ret == 0 && first >= argc)
 		ret = complain("run what? 'wireshim run [options] PROGRAM [ARG...]'");
 	if (ret == 0)
@@ -167,7 +170,7 @@ int verb_attach(int argc, char **argv)
 	int first, ret;
 
 	config_init(&cfg);
-	ret = options_parse(argc, argv, &cfg, &first);
+	ret = options_parse(argc, argv, &cfg, NULL, &first);
 	if (ret == 0 && first < argc)
 		ret = complain("attach takes no arguments");
 	if (ret == 0)

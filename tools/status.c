@@ -54,7 +54,7 @@ static int chosen(int argc, char **argv, char key[CONFIG_KEY_SIZE])
 	int first, ret;
 
 	config_init(&cfg);
-	ret = options_parse(argc, argv, &cfg, &first);
+	ret = options_parse(argc, argv, &cfg, NULL, &first);
 	if (ret == 0 && first < argc)
 		ret = complain("%s takes no arguments but options", argv[0]);
 	if (ret == 0 && !cfg.text[OPT_HOST] && !(cfg.text[OPT_DEV] && cfg.text[OPT_ADDR])) {

@@ -4,10 +4,12 @@
 #define TOOLS_WIRESHIM_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shim/host/config.h"
 #include "shim/protocol.h"
+#include "shim/rules.h"
 
 enum { EXIT_USAGE = 2, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
@@ -23,11 +25,28 @@ int verb_demo(int argc, char **argv);
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- options.c --- */
-/* Options of the command line over those of the environment; *first = index of what follows them. */
-int options_parse(int argc, char **argv, struct host_config *cfg, int *first);
+struct rules_text;
+/*
+ * Options of the command line over those of the environment; *first = index of what follows them.
+ * @rules: of a verb that takes --rule and --rules, else NULL.
+ */
+int options_parse(int argc, char **argv, struct host_config *cfg, struct rules_text *rules, int *first);
 /* Puts the settings into the environment, for the host and for bare preloading. */
 int options_export(const struct host_config *cfg);
 void options_help(void);
+
+/* --- rules.c: --rule and --rules --- */
+struct rules_text {
+	char bytes[RULES_TEXT_MAX]; /* one rule a line, checked */
+	size_t len;
+	unsigned int count;
+	bool given;
+};
+/* Each returns 0, or EXIT_USAGE after one line. */
+int rules_add(struct rules_text *rules, const char *rule);
+int rules_add_file(struct rules_text *rules, const char *path);
+/* Those of the command line, else checks those of the environment, into the environment. */
+int rules_export(const struct rules_text *rules);
 
 /* --- client.c: a control connection of ours --- */
 struct client {

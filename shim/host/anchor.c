@@ -458,5 +458,6 @@ void anchor_destroy(struct anchor *a)
 	list_del(&a->limbo);
 	free(a->held);
 	free(a->held_in);
+	free(a->reason);
 	host_bury(h, &a->watch);
 }

@@ -435,6 +435,15 @@ static int32_t op_ifaddrs(struct call *k)
 	return 0;
 }
 
+static int32_t op_reason(struct call *k)
+{
+	if (!k->a)
+		reason_elsewhere(k->h, k->data, k->len);
+	else
+		reason_of_socket(k->a, k->data, k->len);
+	return 0;
+}
+
 static void lifeline_ready(struct host *h, struct watch *w, uint32_t events)
 {
 	struct lifeline *l = container_of(w, struct lifeline, watch);
@@ -543,6 +552,7 @@ static const struct op ops[] = {
 	[CTL_CONFIG] = { op_config, false, false },
 	[CTL_STOP] = { op_stop, false, false },
 	[CTL_IFADDRS] = { op_ifaddrs, false, false },
+	[CTL_REASON] = { op_reason, true, false },
 };
 
 /* An identity that is not known may still wait at a listener. */
@@ -580,7 +590,7 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 		control_reply(c, req, -EOPNOTSUPP, NULL, NULL, 0);
 		return;
 	}
-	if (op->socket) {
+	if (op->socket && (req->cookie || req->op != CTL_REASON)) {
 		k.a = find_socket(c->host, req->cookie);
 		if (!k.a || !anchor_held_by(k.a, c->pid, c->uid, req->fd)) {
 			control_reply(c, req, -ESTALE, NULL, NULL, 0);

@@ -45,6 +45,7 @@ enum {
 	ANCHOR_BUCKETS = 4096,
 	RECORDS_MAX = 4096,         /* sockets kept without a descriptor, for their error */
 	ENDED_MAX = 32,             /* ended connections kept for reports */
+	REASONS_MAX = 32,           /* wordings of why a socket was left to the kernel */
 	IDLE_MS = 100,
 	HELLO_MS = 2000,            /* until a connection must have said what it is */
 };
@@ -130,6 +131,7 @@ struct anchor {
 	struct addr_text addrs;       /* of a connection, for reports */
 	uint64_t started, established; /* ns; 0 = not yet */
 	uint64_t rx_bytes, tx_bytes;  /* to and from the program */
+	char *reason;                 /* rule that made it ours; NULL = none did */
 };
 
 /* A control connection; freed when the last answer that it waits for was given. */
@@ -160,6 +162,12 @@ struct deferred {
 /* One line of history: a connection that ended. */
 struct ended {
 	char line[512];
+};
+
+/* Sockets that programs left to the kernel, or refused. */
+struct reason {
+	char *text;
+	uint64_t count;
 };
 
 struct report_totals {
@@ -205,6 +213,9 @@ struct host {
 
 	struct ended ended[ENDED_MAX];
 	unsigned int ended_next;
+	struct reason reasons[REASONS_MAX];
+	unsigned int reason_count;
+	uint64_t elsewhere;           /* all of them, also those whose wording found no room */
 	struct report_totals totals;
 	uint8_t *scratch;             /* SCRATCH_BYTES */
 	uint8_t *ctl_buf;             /* one control message */
@@ -310,6 +321,11 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 void lingers_check(struct host *h, struct anchor *only);
 uint64_t lingers_next(const struct host *h);
 void lifelines_clear(struct host *h);
+
+/* --- reasons.c --- */
+void reason_of_socket(struct anchor *a, const uint8_t *data, size_t len);
+void reason_elsewhere(struct host *h, const uint8_t *data, size_t len);
+void reasons_clear(struct host *h);
 
 /* --- resolver.c --- */
 int resolver_create(struct host *h, struct resolver **out);

@@ -150,7 +150,7 @@ static void put_socket(struct text *t, struct anchor *a)
 		return;
 	if (a->type == SOCK_STREAM && a->state != ANCHOR_LISTENING && a->addrs.peer[0]) {
 		format_connection(a, tcp_state_name(a->sock->sk->state), line, sizeof(line));
-		put(t, "  %s\n", line);
+		put(t, "  %s%s%s\n", line, a->reason ? ", " : "", a->reason ? a->reason : "");
 		return;
 	}
 	if (sock_getname(a->sock, &ss, false) > 0)
@@ -160,7 +160,18 @@ static void put_socket(struct text *t, struct anchor *a)
 	    a->sock->sk->owner.comm);
 	if (a->state == ANCHOR_LISTENING)
 		put(t, ", backlog %d, %u to be accepted", a->backlog, a->outstanding);
-	put(t, "\n");
+	put(t, "%s%s\n", a->reason ? ", " : "", a->reason ? a->reason : "");
+}
+
+static void put_reasons(struct text *t, struct host *h)
+{
+	unsigned int i;
+
+	if (!h->elsewhere)
+		return;
+	put(t, "left to the kernel or refused: %llu\n", (unsigned long long)h->elsewhere);
+	for (i = 0; i < h->reason_count; i++)
+		put(t, "  %llu %s\n", (unsigned long long)h->reasons[i].count, h->reasons[i].text);
 }
 
 static void put_counters(struct text *t, struct net *net)
@@ -206,6 +217,7 @@ char *report_text(struct host *h)
 	    h->record_count, (unsigned long long)h->totals.connections);
 	list_for_each_entry(a, &h->anchors, all)
 		put_socket(&t, a);
+	put_reasons(&t, h);
 	put(&t, "ended connections (the last %d):\n", ENDED_MAX);
 	for (i = h->ended_next > ENDED_MAX ? h->ended_next - ENDED_MAX : 0; i < h->ended_next; i++)
 		put(&t, "  %s\n", h->ended[i % ENDED_MAX].line);

@@ -473,6 +473,7 @@ void host_destroy(struct host *h)
 		sys_close(h->reserve_fd);
 	if (h->epfd >= 0)
 		sys_close(h->epfd);
+	reasons_clear(h);
 	free(h->scratch);
 	free(h->ctl_buf);
 	config_free(&h->cfg);

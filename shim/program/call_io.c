@@ -121,11 +121,12 @@ static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr
 	if (!fd_is_ours(*w))
 		return NATIVE;
 	if (fd_is_dgram(*w)) {
-		if ((*w & (FD_BOUND | FD_CONNECTED | FD_USED)) || !addr_is_kernels(to, tolen))
+		if (*w & (FD_CONNECTED | FD_USED))
 			return DGRAM;
-		*result = sock_to_kernel(fd, "datagram to loopback");
-		*w = FD_FOREIGN;
-		return *result < 0 ? ENDED : NATIVE;
+		*result = sock_decide(fd, *w, AT_SEND, to, tolen);
+		if (*result > 0)
+			*w = FD_FOREIGN;
+		return *result < 0 ? ENDED : *result > 0 ? NATIVE : DGRAM;
 	}
 	if ((*w & FD_LISTEN) || (!(*w & FD_CONNECTED) && !sock_peer_known(fd))) {
 		*result = left_error(fd, *w, -EPIPE);

@@ -129,18 +129,19 @@ static int do_bind(int fd, const struct sockaddr *addr, socklen_t len)
 }
 
 /**
- * bind() - to an address of the host, or, in 127.0.0.0/8, of the kernel
+ * bind() - to an address of the host, or, where the rules say so, of the kernel
  */
 int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int saved = errno, r;
 	uint32_t w = fd_verified(fd);
 
-	if (fd_is_ours(w) && !(w & (FD_BOUND | FD_CONNECTED)) && addr_is_kernels(addr, len)) {
-		r = sock_to_kernel(fd, "bind to loopback");
+	if (fd_is_ours(w) && !(w & (FD_BOUND | FD_CONNECTED))) {
+		r = sock_decide(fd, w, AT_BIND, addr, len);
 		if (r < 0)
 			return (int)edge(saved, r);
-		w = FD_FOREIGN;
+		if (r > 0)
+			w = FD_FOREIGN;
 	}
 	if (!fd_is_ours(w))
 		return libc()->bind(fd, addr, len);
@@ -161,7 +162,11 @@ int listen(int fd, int backlog)
 		return libc()->listen(fd, backlog);
 	if (!(w & FD_STREAM))
 		return (int)edge(saved, -EOPNOTSUPP);
-	r = host_attach(fd);
+	r = (w & (FD_CONNECTED | FD_LISTEN)) ? 0 : sock_decide(fd, w, AT_LISTEN, NULL, 0);
+	if (r > 0)
+		return libc()->listen(fd, backlog);
+	if (r == 0)
+		r = host_attach(fd);
 	if (r < 0)
 		return (int)edge(saved, r);
 	/*
@@ -528,19 +533,19 @@ static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t
 }
 
 /**
- * connect() - through the host, or, to 127.0.0.0/8, through the kernel
+ * connect() - through the host, or, where the rules say so, through the kernel
  */
 int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int saved = errno, r;
 	uint32_t w = fd_verified(fd);
 
-	if (fd_is_ours(w) && !(w & (FD_CONNECTED | FD_LISTEN | FD_USED)) &&
-	    addr_is_kernels(addr, len)) {
-		r = sock_to_kernel(fd, "connect to loopback");
+	if (fd_is_ours(w) && !(w & (FD_CONNECTED | FD_LISTEN | FD_USED))) {
+		r = sock_decide(fd, w, AT_CONNECT, addr, len);
 		if (r < 0)
 			return (int)edge(saved, r);
-		w = FD_FOREIGN;
+		if (r > 0)
+			w = FD_FOREIGN;
 	}
 	if (!fd_is_ours(w))
 		return libc()->connect(fd, addr, len);

@@ -160,9 +160,19 @@ static void drop_connection(void)
 	ctl.fd = -1;
 }
 
-static int connect_once(void)
+static void keep_connection(int fd)
 {
 	struct stat st;
+
+	fd = move_up(fd);
+	if (ctl.hello.token)
+		config.token = ctl.hello.token;
+	ctl.fd = fd;
+	ctl.ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static int connect_once(void)
+{
 	int fd, r;
 
 	r = host_need();
@@ -177,11 +187,7 @@ static int connect_once(void)
 	}
 	if (fd < 0)
 		return fd;
-	fd = move_up(fd);
-	if (ctl.hello.token)
-		config.token = ctl.hello.token;
-	ctl.fd = fd;
-	ctl.ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
+	keep_connection(fd);
 	return 0;
 }
 
@@ -289,6 +295,35 @@ int ctl_call(struct ctl_call *c)
 	}
 	quiet_end(&q);
 	return r;
+}
+
+/**
+ * ctl_tell() - something for the host's report, where a host runs: none is started, nobody waits
+ * @op:   what it is; about no socket
+ * @text: zero-terminated
+ */
+void ctl_tell(enum ctl_op op, const char *text)
+{
+	struct ctl_call c = {
+		.op = op, .flags = CTL_F_NOREPLY, .via = -1, .data = text, .len = strlen(text)
+	};
+	struct quiet q;
+
+	if (!config.host[0] || !shim_is_owner())
+		return;
+	quiet_begin(&q);
+	pthread_mutex_lock(&ctl.lock);
+	if (!still_ours()) {
+		int fd = dial(config.host, &ctl.hello);
+
+		ctl.fd = -1;
+		if (fd >= 0)
+			keep_connection(fd);
+	}
+	if (ctl.fd >= 0)
+		send_request(ctl.fd, &c, ++ctl.seq);
+	pthread_mutex_unlock(&ctl.lock);
+	quiet_end(&q);
 }
 
 /**

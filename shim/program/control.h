@@ -25,6 +25,7 @@ struct ctl_call {
 };
 
 int ctl_call(struct ctl_call *c);
+void ctl_tell(enum ctl_op op, const char *text);
 bool ctl_loopback_stack(void);
 
 /* All signals blocked, no cancellation: what a handler must not find half done. */

@@ -414,6 +414,8 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 			return -h.err;
 		if (h.controllen > sizeof(h.control) || h.namelen > sizeof(h.name))
 			continue;
+		if (!(w & FD_USED))
+			fd_flag(fd, FD_USED, 0);
 		return deliver(&h, m, (size_t)n - sizeof(h), flags);
 	}
 }

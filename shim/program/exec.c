@@ -18,13 +18,14 @@
 #include "shim/program/real.h"
 #include "shim/program/config.h"
 #include "shim/program/exec.h"
+#include "shim/rules.h"
 
 #include <alloca.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEPT_MAX = 32, KEPT_BYTES = 4096, ENTRIES_MAX = 65536 };
+enum { KEPT_MAX = 32, KEPT_BYTES = 4096 + RULES_TEXT_MAX, ENTRIES_MAX = 65536 };
 
 #define PRELOAD "LD_PRELOAD="
 #define LIBRARY "libwireshim.so"

@@ -23,7 +23,7 @@ enum fd_word_bits {
 	FD_WRSHUT = 1 << 10,
 	FD_LINGER = 1 << 11, /* SO_LINGER with a time */
 	FD_DEAD = 1 << 12,   /* the anchor has ended; the next connect() needs a new one */
-	FD_USED = 1 << 13,   /* datagrams went to the host already */
+	FD_USED = 1 << 13,   /* datagrams went to the host already, or came from it */
 	FD_OTHER =
 		1 << 14, /* another host than this process's own: ask by a connection of its own */
 	FD_RECVERR = 1 << 15, /* IP_RECVERR */

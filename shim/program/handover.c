@@ -2,10 +2,9 @@
 /*
  * Putting another socket under a number.
  *
- * To the kernel: 127.0.0.0/8 is the machine's own unless the host has it
- * (WIRESHIM_LOOPBACK=stack), so a socket that is bound or connected there becomes a kernel socket
- * of the same type, flags and options, under the same number. The options set so far are read
- * back from the host. Nothing else ever moves a socket to the kernel.
+ * To the kernel: a socket that the rules (verdict.c) leave to it becomes a kernel socket of the
+ * same type, flags and options, under the same number. The options set so far are read back from
+ * the host. Nothing else ever moves a socket to the kernel.
  *
  * A new anchor: after a non-blocking connect() failed, the old one has ended for good, as POLLERR
  * and POLLHUP showed; the next connect() on the number needs another.
@@ -23,19 +22,6 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/time.h>
-
-/**
- * addr_is_kernels() - is this an address that stays with the kernel?
- */
-bool addr_is_kernels(const struct sockaddr *addr, socklen_t len)
-{
-	struct sockaddr_in in;
-
-	if (nowhere(addr) || len < sizeof(in) || addr->sa_family != AF_INET)
-		return false;
-	memcpy(&in, addr, sizeof(in));
-	return ntohl(in.sin_addr.s_addr) >> 24 == 127 && !ctl_loopback_stack();
-}
 
 struct kept_option {
 	int level, name;
@@ -140,12 +126,11 @@ static int bind_as_before(int fd, int to)
 
 /**
  * sock_to_kernel() - make a socket of ours one of the kernel's, under its number
- * @fd:     the socket, neither connected nor listening
- * @reason: for the log
+ * @fd: the socket, neither connected nor listening
  *
  * Return: 0 or -errno
  */
-int sock_to_kernel(int fd, const char *reason)
+int sock_to_kernel(int fd)
 {
 	uint32_t w = fd_word(fd);
 	int type = (w & FD_STREAM) ? SOCK_STREAM : (w & FD_RAW) ? SOCK_RAW : SOCK_DGRAM;
@@ -170,7 +155,6 @@ int sock_to_kernel(int fd, const char *reason)
 	fd_forget(fd);
 	fd_set_foreign(fd);
 	epoll_add_again(fd, cookie);
-	shim_log(LOG_INFORM, "socket %d goes to the kernel: %s", fd, reason);
 	return 0;
 }
 

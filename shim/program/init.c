@@ -15,6 +15,7 @@
 #include "shim/program/hostlink.h"
 #include "shim/program/libc_sites.h"
 #include "shim/program/sock.h"
+#include "shim/program/verdict.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -103,6 +104,7 @@ void shim_init(void)
 	real_resolve(false);
 	libc_ready = true;
 	config_load();
+	verdict_load();
 	exec_remember();
 }
 

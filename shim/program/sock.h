@@ -31,9 +31,13 @@ int gate_pass(int fd, bool wait);
 /* wait.c */
 int wait_writable(int fd, int limit_ms, short *revents);
 
+/* verdict.c */
+enum decide_at { AT_BIND, AT_CONNECT, AT_LISTEN, AT_SEND };
+int sock_decide(int fd, uint32_t w, enum decide_at at, const struct sockaddr *addr, socklen_t len);
+bool loopback_is_kernels(int fd, uint32_t w);
+
 /* handover.c */
-bool addr_is_kernels(const struct sockaddr *addr, socklen_t len);
-int sock_to_kernel(int fd, const char *reason);
+int sock_to_kernel(int fd);
 int sock_renew(int fd);
 
 /* call_poll.c */
