@@ -88,6 +88,7 @@ struct sock *sk_alloc(struct net *net, uint16_t family, uint16_t type, const str
 	sk->rcvbuf = SOCK_BUF_DEFAULT;
 	sk->sndbuf = SOCK_BUF_DEFAULT;
 	sk->rcvlowat = 1;
+	sk->max_pacing_rate = UINT64_MAX;
 	sk->state_change = wake_socket;
 	sk->data_ready = wake_socket;
 	sk->write_space = wake_socket;
@@ -449,6 +450,35 @@ static int set_timestamp(struct sock *sk, int name, bool on)
 	return 0;
 }
 
+/* An unsigned int, of which the largest means none, or all of 64 bits, as on Linux. */
+static int set_max_pacing_rate(struct sock *sk, const void *val, socklen_t len)
+{
+	uint64_t rate;
+	uint32_t v;
+
+	if (!sk->prot->paces)
+		return -ENOPROTOOPT;
+	if (len >= sizeof(rate)) {
+		memcpy(&rate, val, sizeof(rate));
+	} else {
+		memcpy(&v, val, sizeof(v));
+		rate = v == UINT32_MAX ? UINT64_MAX : v;
+	}
+	sk->max_pacing_rate = rate;
+	return 0;
+}
+
+static int get_max_pacing_rate(const struct sock *sk, void *val, socklen_t *len)
+{
+	uint32_t v = (uint32_t)MIN(sk->max_pacing_rate, (uint64_t)UINT32_MAX);
+
+	if (!sk->prot->paces)
+		return -ENOPROTOOPT;
+	if (*len >= sizeof(sk->max_pacing_rate))
+		return sockopt_put_bytes(val, len, &sk->max_pacing_rate, sizeof(sk->max_pacing_rate));
+	return sockopt_put_bytes(val, len, &v, sizeof(v));
+}
+
 static int bind_to_device(struct sock *sk, const void *val, socklen_t len)
 {
 	char name[IFNAMSIZ] = "";
@@ -533,6 +563,8 @@ int sock_common_setsockopt(struct sock *sk, int name, const void *val, socklen_t
 	case SO_MARK:
 		sk->mark = (uint32_t)v;
 		return 0;
+	case SO_MAX_PACING_RATE:
+		return set_max_pacing_rate(sk, val, len);
 	case SO_RCVLOWAT:
 		sk->rcvlowat = v < 0 ? INT_MAX : MAX(v, 1);
 		return 0;
@@ -659,6 +691,8 @@ int sock_common_getsockopt(struct sock *sk, int name, void *val, socklen_t *len)
 		return get_timeout(sk->sndtimeo_us, val, len);
 	case SO_BINDTODEVICE:
 		return get_bound_device(sk, val, len);
+	case SO_MAX_PACING_RATE:
+		return get_max_pacing_rate(sk, val, len);
 	case OPT_COOKIE:
 		if (*len < sizeof(sk->cookie))
 			return -EINVAL;

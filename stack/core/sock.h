@@ -82,6 +82,7 @@ struct proto {
 	void (*unhash)(struct sock *sk);
 	/* Chooses or checks the local port (host order, 0 = choose). 0 or -EADDRINUSE, -EACCES. */
 	int (*get_port)(struct sock *sk, uint16_t port);
+	bool paces;                                  /* keeps to SO_MAX_PACING_RATE */
 	void (*keepalive)(struct sock *sk, bool on); /* SO_KEEPALIVE was set; NULL = not of interest */
 	/* One line for captures: "tcp 10.0.0.2:40000 > 10.0.0.1:80 ESTABLISHED". */
 	void (*describe)(const struct sock *sk, char *buf, size_t len);
@@ -115,6 +116,7 @@ struct sock {
 	int linger_s;                  /* seconds, with SOCK_LINGER */
 	int64_t rcvtimeo_us, sndtimeo_us; /* 0 = none; kept for getsockopt only */
 	uint32_t priority, mark;
+	uint64_t max_pacing_rate;      /* SO_MAX_PACING_RATE, bytes/s; UINT64_MAX = none */
 	uint32_t accept_held;          /* LISTEN: taken by the holder, not yet by a program; part of the backlog */
 	int bound_dev_if;
 	ktime_t stamp;                 /* of the last received packet */

@@ -164,6 +164,7 @@ void inet_sock_clone(struct inet_sock *child, const struct inet_sock *parent)
 	to->sndtimeo_us = from->sndtimeo_us;
 	to->priority = 0; /* as sk_clone() of Linux: SO_PRIORITY is not passed on */
 	to->mark = from->mark;
+	to->max_pacing_rate = from->max_pacing_rate;
 	to->bound_dev_if = from->bound_dev_if;
 }
 

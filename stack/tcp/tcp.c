@@ -628,6 +628,7 @@ const struct proto tcp_prot = {
 	.setsockopt = tcp_setsockopt,
 	.getsockopt = tcp_getsockopt,
 	.keepalive = tcp_keepalive,
+	.paces = true,
 	.ioctl = tcp_ioctl,
 	.poll = tcp_poll,
 	.hash = tcp_hash,

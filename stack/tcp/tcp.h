@@ -150,7 +150,7 @@ struct netns_tcp {
 
 /* ---- the control block ----------------------------------------------------------------------- */
 
-enum tcp_timers { TCPT_REXMT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_COUNT };
+enum tcp_timers { TCPT_REXMT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_PACE, TCPT_COUNT };
 
 struct tcp_timer {
 	struct timer_list timer;
@@ -166,6 +166,12 @@ struct tcp_ack_state {
 	uint32_t ato_ms;     /* delay that fits the arrival rate; 0 = first segment is yet to come */
 	uint32_t rcv_mss;    /* size of the peer's full segments, estimated */
 	ktime_t lrcvtime;    /* arrival of the last text */
+};
+
+/* What a connection with text to send or in flight waits for. */
+enum tcp_chrono {
+	TCP_CHRONO_IDLE, TCP_CHRONO_BUSY, TCP_CHRONO_RWND_LIMITED, TCP_CHRONO_SNDBUF_LIMITED,
+	TCP_CHRONO_COUNT,
 };
 
 enum tcp_urg_state { URG_NONE, URG_NOTYET, URG_VALID, URG_READ };
@@ -264,6 +270,16 @@ struct tcp_sock {
 	uint32_t cwnd_used;     /* most in flight since cwnd_stamp */
 	ktime_t cwnd_stamp;     /* when the window was last in full use, or adjusted */
 	ktime_t last_send;      /* of text */
+
+	/* Pacing (tcp_pacing.c). */
+	uint64_t pacing_rate;   /* bytes/s; 0 = not known yet */
+	ktime_t pacing_at;      /* text may leave from then on */
+	bool ca_paces;          /* the algorithm asks for pacing */
+
+	/* What held sending back, and since when. */
+	uint8_t chrono;         /* enum tcp_chrono */
+	ktime_t chrono_start;
+	uint64_t chrono_ns[TCP_CHRONO_COUNT];
 	bool ca_initialized;    /* ca->init() has been called */
 	uint64_t ca_priv[20];   /* the algorithm's own */
 
@@ -465,6 +481,16 @@ static inline uint32_t tcp_snd_end(const struct tcp_sock *tp) { return tp->write
 static inline uint32_t tcp_wnd_end(const struct tcp_sock *tp) { return tp->snd_una + tp->snd_wnd; }
 static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->snd_nxt - tp->snd_una; }
 static inline uint32_t tcp_unsent(const struct tcp_sock *tp) { return tcp_snd_end(tp) - tp->snd_nxt; }
+
+/* ---- tcp_pacing.c ---------------------------------------------------------------------------- */
+bool tcp_needs_pacing(const struct tcp_sock *tp);
+uint64_t tcp_pacing_rate(const struct tcp_sock *tp);
+void tcp_update_pacing_rate(struct tcp_sock *tp);
+uint32_t tcp_tso_goal(const struct tcp_sock *tp, uint32_t max, uint32_t mss);
+bool tcp_pacing_check(struct tcp_sock *tp);
+void tcp_pacing_sent(struct tcp_sock *tp, uint32_t len);
+void tcp_chrono_update(struct tcp_sock *tp);
+uint64_t tcp_chrono_us(const struct tcp_sock *tp, enum tcp_chrono state);
 
 /* ---- tcp_timer.c ----------------------------------------------------------------------------- */
 void tcp_init_timers(struct tcp_sock *tp);

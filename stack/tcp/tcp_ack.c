@@ -123,7 +123,8 @@ static void free_acked_text(struct tcp_sock *tp)
 static void grow_sndbuf(struct tcp_sock *tp)
 {
 	struct sock *sk = tcp_to_sk(tp);
-	int64_t want = (int64_t)tp->snd_cwnd * 5 / 2, max = sk->net->tcp->sysctl.wmem[2];
+	uint32_t windows = tp->ca->sndbuf_expand ? tp->ca->sndbuf_expand(tp) : 2;
+	int64_t want = (int64_t)tp->snd_cwnd * windows * 5 / 4, max = sk->net->tcp->sysctl.wmem[2];
 
 	if (!sock_flag(sk, SOCK_SNDBUF_LOCK) && want > sk->sndbuf)
 		sk->sndbuf = (int)MIN(want, MAX(max, sk->sndbuf));
@@ -261,6 +262,8 @@ static void drive_recovery(struct tcp_sock *tp, const struct ack_news *news)
 /* RFC 5681 3.1; RFC 7661: a window that was not used proves nothing and does not grow. */
 static void grow_cwnd(struct tcp_sock *tp, const struct ack_news *news)
 {
+	if (!tp->ca->cong_control)
+		tcp_update_pacing_rate(tp);
 	if (news->acked == 0 || tp->ca_state == CA_RECOVERY)
 		return;
 	if (tcp_is_cwnd_limited(tp) || tp->ca_state == CA_LOSS)

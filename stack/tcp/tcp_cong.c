@@ -198,6 +198,7 @@ void tcp_assign_congestion_control(struct tcp_sock *tp)
 void tcp_init_congestion_control(struct tcp_sock *tp)
 {
 	memset(tp->ca_priv, 0, sizeof(tp->ca_priv));
+	tp->ca_paces = false;
 	if (tp->ca->init)
 		tp->ca->init(tp);
 	tp->ca_initialized = true;
@@ -298,6 +299,8 @@ void tcp_init_cwnd(struct tcp_sock *tp)
 	tp->cwnd_stamp = tcp_net(tp)->now;
 	tp->cwnd_usage_seq = tp->snd_nxt;
 	tp->dupthresh = TCP_DUPTHRESH;
+	if (!tp->ca->cong_control)
+		tcp_update_pacing_rate(tp);
 	tcp_init_congestion_control(tp);
 }
 

@@ -297,6 +297,7 @@ static int transmit(struct tcp_sock *tp, struct sk_buff *text, uint32_t seq, uin
 			skb->gso_segs = (uint16_t)((len + mss - 1) / mss);
 		}
 		tp->data_segs_out += (len + mss - 1) / mss;
+		tcp_pacing_sent(tp, len);
 	}
 	tp->segs_out += skb->gso_segs ? skb->gso_segs : 1U;
 	if (flags & TCPHDR_ACK)
@@ -349,14 +350,13 @@ static bool worth_waiting(const struct tcp_sock *tp, uint32_t len, uint32_t pipe
 
 /*
  * Bytes of text to send next from the @avail of one buffer, 0 = none now. @room: of the congestion
- * window, *@limited: it is the limit. RFC 9293 3.8.6.2.1: a full segment, or all there is if Nagle agrees, or half the largest
+ * window, *@limited: it is the limit; @goal: of the largest transmission. RFC 9293 3.8.6.2.1: a full segment, or all there is if Nagle agrees, or half the largest
  * window the peer ever had; the fourth case is the persist timer.
  */
 static uint32_t sendable(const struct tcp_sock *tp, uint32_t avail, uint32_t room, uint32_t mss,
-			 bool more, bool *limited)
+			 uint32_t goal, bool more, bool *limited)
 {
 	uint32_t wnd = after(tcp_wnd_end(tp), tp->snd_nxt) ? tcp_wnd_end(tp) - tp->snd_nxt : 0;
-	uint32_t goal = tp->urg_pending ? mss : tcp_size_goal(tp);
 	uint32_t len = MIN(MIN(avail, goal), wnd), part;
 	bool tail = tp->snd_nxt + avail == tp->write_seq;
 
@@ -411,13 +411,15 @@ static uint32_t cwnd_room(const struct tcp_sock *tp, uint32_t pipe)
 static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limited)
 {
 	uint32_t room = cwnd_room(tp, pipe), mss = tcp_current_mss(tp), seq = tp->snd_nxt, len = 0;
+	uint32_t goal = tp->urg_pending ? mss : tcp_tso_goal(tp, tcp_size_goal(tp), mss);
 	struct sk_buff *text = find_text(tp, seq);
 	uint8_t flags;
 
 	if (text) {
 		tp->send_hint = text;
-		len = sendable(tp, tcp_cb(text)->end_seq - seq, room, mss, more, limited);
-		if (len == 0 || worth_waiting(tp, len, pipe, tcp_size_goal(tp)))
+		len = sendable(tp, tcp_cb(text)->end_seq - seq, room, mss, goal, more,
+			       limited);
+		if (len == 0 || worth_waiting(tp, len, pipe, goal))
 			return false;
 	} else if (!before(seq, tcp_wnd_end(tp))) {
 		return false; /* a FIN alone: it needs a place in the window, but none in cwnd */
@@ -549,13 +551,14 @@ static void send_allowed(struct tcp_sock *tp, bool more)
 	uint32_t had = tp->snd_nxt;
 
 	/* RFC 6675 4, NextSeg(): (1) lost text, (2) new text, (3) text not yet SACKed. */
-	while (recovering && send_lost(tp, tcp_pipe(tp), tcp_next_lost))
+	while (recovering && !tcp_pacing_check(tp) && send_lost(tp, tcp_pipe(tp), tcp_next_lost))
 		;
-	while (tcp_unsent(tp) && send_new(tp, tcp_pipe(tp), more, &limited))
+	while (tcp_unsent(tp) && !tcp_pacing_check(tp) && send_new(tp, tcp_pipe(tp), more, &limited))
 		;
 	if (limited || tp->snd_nxt != had)
 		tcp_cwnd_validate(tp, limited || cwnd_room(tp, tcp_pipe(tp)) < tcp_current_mss(tp));
-	while (recovering && !tcp_unsent(tp) && send_lost(tp, tcp_pipe(tp), tcp_next_unsacked))
+	while (recovering && !tcp_unsent(tp) && !tcp_pacing_check(tp) &&
+	       send_lost(tp, tcp_pipe(tp), tcp_next_unsacked))
 		;
 	send_rescue(tp);
 }
@@ -577,7 +580,8 @@ static void output(struct tcp_sock *tp, bool more)
 	send_allowed(tp, more);
 
 	/* RFC 9293 3.8.6.1; also what ends a CORK (200 ms, as Linux) and a device's refusal. */
-	if (tcp_in_flight(tp) == 0 && tcp_unsent(tp) && !tcp_armed(tp, TCPT_PERSIST))
+	if (tcp_in_flight(tp) == 0 && tcp_unsent(tp) && !tcp_armed(tp, TCPT_PERSIST) &&
+	    !tcp_armed(tp, TCPT_PACE))
 		tcp_arm(tp, TCPT_PERSIST, tcp_rto_us(tp));
 }
 
@@ -588,6 +592,7 @@ static void output(struct tcp_sock *tp, bool more)
 void tcp_output(struct tcp_sock *tp)
 {
 	output(tp, false);
+	tcp_chrono_update(tp);
 }
 
 /**
@@ -598,6 +603,7 @@ void tcp_output(struct tcp_sock *tp)
 void tcp_push_pending(struct tcp_sock *tp, bool more)
 {
 	output(tp, more);
+	tcp_chrono_update(tp);
 }
 
 /* ---- segments without text ------------------------------------------------------------------- */

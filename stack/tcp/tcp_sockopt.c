@@ -270,6 +270,13 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 		i->tcpi_notsent_bytes = 0;
 	i->tcpi_rcv_ooopack = tp->rcv_ooopack;
 	i->tcpi_snd_wnd = tp->snd_wnd;
+	i->tcpi_pacing_rate = tcp_pacing_rate(tp);
+	i->tcpi_max_pacing_rate = tp->inet.sk.max_pacing_rate;
+	i->tcpi_busy_time = tcp_chrono_us(tp, TCP_CHRONO_BUSY) +
+			    tcp_chrono_us(tp, TCP_CHRONO_RWND_LIMITED) +
+			    tcp_chrono_us(tp, TCP_CHRONO_SNDBUF_LIMITED);
+	i->tcpi_rwnd_limited = tcp_chrono_us(tp, TCP_CHRONO_RWND_LIMITED);
+	i->tcpi_sndbuf_limited = tcp_chrono_us(tp, TCP_CHRONO_SNDBUF_LIMITED);
 	info_times(tp, i);
 	info_recovery(tp, i);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP's timers: retransmission, persist, delayed ACK, keepalive.
+ * TCP's timers: retransmission, persist, delayed ACK, keepalive, pacing.
  *
  * Each has one struct timer_list inside the control block. All enter through timer_enter(), which
  * refuses a socket that is CLOSED meanwhile and holds the others, and leave through timer_leave().
@@ -25,7 +25,7 @@
  */
 void tcp_arm(struct tcp_sock *tp, enum tcp_timers which, uint64_t delay_us)
 {
-	static const char *const name[] = { "rexmt", "persist", "delack", "keep" };
+	static const char *const name[] = { "rexmt", "persist", "delack", "keep", "pace" };
 	struct net *net = tcp_net(tp);
 
 	if (trace_on(net, TRACE_TIMER))
@@ -389,6 +389,18 @@ static void keep_fired(struct timer_list *t)
 	timer_leave(tp);
 }
 
+/* ---- pacing ---------------------------------------------------------------------------------- */
+
+static void pace_fired(struct timer_list *t)
+{
+	struct tcp_sock *tp = timer_enter(t);
+
+	if (!tp)
+		return;
+	tcp_output(tp);
+	timer_leave(tp);
+}
+
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
 /**
@@ -402,6 +414,7 @@ void tcp_init_timers(struct tcp_sock *tp)
 		[TCPT_PERSIST] = persist_fired,
 		[TCPT_DELACK] = delack_fired,
 		[TCPT_KEEP] = keep_fired,
+		[TCPT_PACE] = pace_fired,
 	};
 
 	for (int i = 0; i < TCPT_COUNT; i++) {
