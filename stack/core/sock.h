@@ -31,6 +31,7 @@ enum sock_flags {
 	SOCK_KEEPOPEN, SOCK_LINGER, SOCK_BROADCAST, SOCK_URGINLINE, SOCK_DONTROUTE,
 	SOCK_REUSEADDR, SOCK_REUSEPORT, SOCK_RCVTSTAMP, SOCK_RCVTSTAMPNS, SOCK_NO_CHECK,
 	SOCK_RCVBUF_LOCK, SOCK_SNDBUF_LOCK,
+	SOCK_EARLY,      /* SYN-SENT or SYN-RECEIVED, and text may go all the same (Fast Open) */
 	SOCK_TSTAMP_NEW, /* the time stamp was asked for by the 64-bit option number */
 };
 

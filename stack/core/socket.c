@@ -390,7 +390,7 @@ size_t sock_wspace(const struct socket *sock)
 	const struct sock *sk = sock->sk;
 	int64_t room = sk->sndbuf - sk->wmem_queued;
 
-	if (sk->state != TCP_ESTABLISHED && sk->state != TCP_CLOSE_WAIT)
+	if (sk->state != TCP_ESTABLISHED && sk->state != TCP_CLOSE_WAIT && !sock_flag(sk, SOCK_EARLY))
 		return 0;
 	if ((sk->shutdown & SEND_SHUTDOWN) || room <= 0)
 		return 0;

@@ -551,7 +551,7 @@ static int inet_stream_connect(struct socket *sock, const struct sockaddr *sa, s
 		return -EINVAL;
 	}
 	if (sk->state == TCP_SYN_SENT || sk->state == TCP_SYN_RECV)
-		return err;
+		return err == -EINPROGRESS && sock_flag(sk, SOCK_EARLY) ? 0 : err;
 	if (sk->state == TCP_CLOSE)
 		return connect_failed(sock);
 	sock->state = SS_CONNECTED;

@@ -73,6 +73,7 @@ static void reset_connection(struct tcp_sock *tp)
 
 	free(tp->sacked);
 	tcp_cleanup_congestion_control(tp);
+	sock_reset_flag(tcp_to_sk(tp), SOCK_EARLY);
 	memset((char *)tp + from, 0, to - from);
 	skb_queue_head_init(&tp->write_queue);
 	skb_queue_head_init(&tp->ofo_queue);
@@ -158,6 +159,8 @@ void tcp_done(struct tcp_sock *tp)
 
 	if (sk->state == TCP_CLOSE)
 		return;
+	tcp_fastopen_child_end(tp, false);
+	sock_reset_flag(sk, SOCK_EARLY);
 	if (sk->state == TCP_SYN_SENT || sk->state == TCP_SYN_RECV)
 		mib_inc(sk->net, MIB_TcpAttemptFails);
 	tcp_set_state(tp, TCP_CLOSE);
@@ -256,6 +259,18 @@ static void start_connection(struct tcp_sock *tp)
 	tp->syn_stamp = net->now;
 }
 
+/* The SYN now, or with TCP_FASTOPEN_CONNECT by the first write; then SOCK_EARLY is set. */
+static int open_connection(struct tcp_sock *tp)
+{
+	if (tp->fastopen_connect && tcp_fastopen_prepare(tp)) {
+		sock_set_flag(tcp_to_sk(tp), SOCK_EARLY);
+		return 0;
+	}
+	tcp_send_first_syn(tp); /* a failure is the timer's to repair, as for a lost SYN */
+	tcp_arm(tp, TCPT_REXMT, tcp_rto_us(tp));
+	return -EINPROGRESS;
+}
+
 static int tcp_connect(struct sock *sk, const struct sockaddr *sa, socklen_t len)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -277,9 +292,7 @@ static int tcp_connect(struct sock *sk, const struct sockaddr *sa, socklen_t len
 	inet_ehash_insert(inet);
 	start_connection(tp);
 	mib_inc(sk->net, MIB_TcpActiveOpens);
-	tcp_send_syn(tp); /* a failure is the timer's to repair, as for a lost SYN */
-	tcp_arm(tp, TCPT_REXMT, tcp_rto_us(tp));
-	return -EINPROGRESS;
+	return open_connection(tp);
 
 fail_state:
 	tcp_set_state(tp, TCP_CLOSE);
@@ -299,6 +312,9 @@ static int tcp_listen(struct sock *sk, int backlog)
 	tp->backlog = MIN((unsigned int)backlog, (unsigned int)sk->net->tcp->sysctl.somaxconn);
 	if (sk->state == TCP_LISTEN)
 		return 0;
+	if ((sk->net->tcp->sysctl.fastopen & TFO_SERVER_WO_SOCKOPT1) &&
+	    (sk->net->tcp->sysctl.fastopen & TFO_SERVER_ENABLE) && !tp->fastopen_max_qlen)
+		tcp_fastopen_listen(tp, tp->backlog);
 	tcp_set_state(tp, TCP_LISTEN);
 	err = sk->prot->get_port(sk, tp->inet.num);
 	if (err) {
@@ -352,6 +368,7 @@ static int tcp_disconnect(struct sock *sk)
 	} else if (old == TCP_SYN_SENT) {
 		sk->err = ECONNRESET;
 	}
+	tcp_fastopen_child_end(tp, false);
 	if (old != TCP_CLOSE)
 		tcp_set_state(tp, TCP_CLOSE);
 	tcp_clear_timers(tp);
@@ -562,7 +579,7 @@ static unsigned int tcp_poll(const struct sock *sk)
 		mask |= POLLHUP;
 	if (sk->shutdown & RCV_SHUTDOWN)
 		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (sk->state != TCP_SYN_SENT && sk->state != TCP_SYN_RECV) {
+	if ((sk->state != TCP_SYN_SENT && sk->state != TCP_SYN_RECV) || sock_flag(sk, SOCK_EARLY)) {
 		if (readable(tp))
 			mask |= POLLIN | POLLRDNORM;
 		if ((sk->shutdown & SEND_SHUTDOWN) || tcp_stream_writeable(tp))

@@ -48,6 +48,13 @@ enum tcp_flags {
 #define TCP_MAX_SACK_BLOCKS 4
 #define TCP_TS_OPTLEN 12U /* timestamps with their two NOPs */
 
+/* RFC 7413 4.1.1 */
+struct tcp_fastopen_cookie {
+	uint8_t len;        /* 0 = asks for one */
+	bool exp;           /* by the experimental option: kind 254, 0xF989 */
+	uint8_t val[16];
+};
+
 /* The options of one segment, host order (tcp_options.c). */
 struct tcp_options {
 	bool has_mss, has_wscale, has_sack_ok, has_ts;
@@ -56,6 +63,8 @@ struct tcp_options {
 	uint16_t mss;
 	uint32_t tsval, tsecr;
 	struct seq_range sacks[TCP_MAX_SACK_BLOCKS];
+	bool has_fastopen;
+	struct tcp_fastopen_cookie fastopen;
 };
 
 /* One received segment, parsed once, host byte order (RFC 9293's SEG.*). */
@@ -130,6 +139,8 @@ struct tcp_sysctls {
 	int fin_timeout_s;
 	int keepalive_time_s, keepalive_intvl_s, keepalive_probes;
 	int max_syn_backlog, somaxconn, max_tw_buckets, max_orphans;
+	int fastopen;                    /* enum tcp_fastopen_flags */
+	int fastopen_blackhole_timeout_s; /* 0 = never pause Fast Open */
 	int syncookies;                  /* 0 never, 1 when the SYN queue is full, 2 always */
 	int challenge_ack_limit;         /* per second, RFC 5961 10 */
 	int invalid_ratelimit_ms;        /* between two ACKs of one connection for junk */
@@ -137,9 +148,26 @@ struct tcp_sysctls {
 	bool abort_on_overflow;
 };
 
+/* Bits of tcp_fastopen. */
+enum tcp_fastopen_flags {
+	TFO_CLIENT_ENABLE = 0x1, TFO_SERVER_ENABLE = 0x2,
+	TFO_CLIENT_NO_COOKIE = 0x4,         /* text goes without one */
+	TFO_SERVER_COOKIE_NOT_REQD = 0x200, /* text is taken without one */
+	TFO_SERVER_WO_SOCKOPT1 = 0x400,     /* each listener, as if it had set TCP_FASTOPEN */
+};
+
+struct tcp_fastopen_keys {
+	uint64_t key[2][2];
+	uint8_t count;      /* 2: the second is accepted, too; 0: the namespace's are used */
+};
+
 struct netns_tcp {
 	struct tcp_sysctls sysctl;
 	uint64_t isn_key[2], ts_key[2], cookie_key[2][2];
+	struct tcp_fastopen_keys fastopen_keys;
+	struct fastopen_peer *fastopen_cache; /* NULL until needed */
+	unsigned int fastopen_holes;     /* times that Fast Open was paused in a row */
+	ktime_t fastopen_hole_time;      /* the last of them */
 	uint32_t challenge_count;
 	ktime_t challenge_window;        /* start of the second being counted */
 	unsigned int orphans, timewaits;
@@ -172,6 +200,11 @@ struct tcp_ack_state {
 enum tcp_chrono {
 	TCP_CHRONO_IDLE, TCP_CHRONO_BUSY, TCP_CHRONO_RWND_LIMITED, TCP_CHRONO_SNDBUF_LIMITED,
 	TCP_CHRONO_COUNT,
+};
+
+/* TCP_INFO's words. */
+enum tcp_fastopen_fail {
+	TFO_FAIL_NONE, TFO_FAIL_COOKIE_UNAVAILABLE, TFO_FAIL_DATA_NOT_ACKED, TFO_FAIL_SYN_RETRANSMITTED,
 };
 
 enum tcp_urg_state { URG_NONE, URG_NOTYET, URG_VALID, URG_READ };
@@ -229,6 +262,15 @@ struct tcp_sock {
 	ktime_t ts_recent_stamp; /* when it was set; 0 = never */
 	uint32_t last_ack_sent; /* Last.ACK.sent of RFC 7323 4.3 */
 	uint32_t rcv_tsecr;     /* last echo received */
+
+	/* Fast Open (tcp_fastopen.c). */
+	struct tcp_fastopen_cookie syn_cookie; /* for the option of the first SYN or SYN-ACK */
+	bool syn_option;        /* it is to have that option */
+	bool syn_asked;         /* the SYN had it */
+	bool syn_fastopen;      /* text may have gone with the SYN */
+	bool syn_data;          /* it did */
+	bool syn_data_acked;    /* and was taken; at the server: the SYN had text */
+	uint8_t fastopen_client_fail; /* enum tcp_fastopen_fail */
 
 	/* Round-trip time and retransmission timeout (RFC 6298); all microseconds. */
 	uint32_t srtt_us, rttvar_us; /* srtt 0 = no sample yet */
@@ -308,6 +350,9 @@ struct tcp_sock {
 	int32_t linger2_s;                  /* 0 = fin_timeout, -1 = none at all */
 	uint32_t notsent_lowat;             /* 0 = none */
 	bool inq_cmsg;                      /* TCP_INQ */
+	bool fastopen_connect;              /* TCP_FASTOPEN_CONNECT, or MSG_FASTOPEN right now */
+	bool fastopen_no_cookie;            /* TCP_FASTOPEN_NO_COOKIE */
+	struct tcp_fastopen_keys fastopen_keys; /* TCP_FASTOPEN_KEY */
 
 	/* Listener. */
 	struct list_head accept_queue;      /* children, by tp->accept_node */
@@ -317,9 +362,15 @@ struct tcp_sock {
 	ktime_t synq_overflow;              /* last SYN answered by a cookie; 0 = never */
 	uint32_t backlog;
 	uint32_t defer_accept_s;            /* TCP_DEFER_ACCEPT; 0 = off */
+	uint32_t fastopen_max_qlen;         /* TCP_FASTOPEN */
+	uint32_t fastopen_qlen;             /* early connections whose handshake is not complete */
+	uint32_t fastopen_rsts;             /* of them reset within a minute before ... */
+	ktime_t fastopen_rst_time;          /* ... the last of these */
 	/* Child. */
 	struct list_head accept_node;
 	struct tcp_sock *listener;          /* while in its accept queue, else NULL */
+
+	struct tcp_sock *fastopen_rsk;      /* early: the listener that counts it, held; else NULL */
 
 	bool orphan_counted;    /* in net->tcp->orphans and net->busy */
 };
@@ -347,6 +398,8 @@ struct tcp_request {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t timeouts;
 	bool wscale_ok, ts_ok, sack_ok, acked, retransmitted;
+	bool has_fastopen;      /* the SYN-ACK carries ... */
+	struct tcp_fastopen_cookie fastopen; /* ... this */
 	bool cookie;            /* not kept: its SYN-ACK tells all (tcp_syncookies.c) */
 	ktime_t sent;           /* first SYN-ACK */
 	ktime_t last_oow_ack;
@@ -406,6 +459,18 @@ void tcp_cookie_sent(struct tcp_sock *listener);
 bool tcp_cookie_check(const struct tcp_sock *listener, const struct tcp_segment *seg,
 		      struct tcp_segment *syn);
 
+/* ---- tcp_fastopen.c: RFC 7413 ---------------------------------------------------------------- */
+bool tcp_fastopen_prepare(struct tcp_sock *tp);
+void tcp_open_early(struct tcp_sock *tp);
+void tcp_fastopen_synack(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_fastopen_timeout(struct tcp_sock *tp);
+bool tcp_fastopen_try(struct tcp_sock *listener, const struct tcp_segment *seg,
+		      struct tcp_fastopen_cookie *answer, bool *has);
+void tcp_fastopen_child_end(struct tcp_sock *tp, bool by_reset);
+void tcp_fastopen_listen(struct tcp_sock *tp, uint32_t qlen);
+int tcp_fastopen_set_keys(struct tcp_fastopen_keys *keys, const void *val, socklen_t len);
+void tcp_fastopen_init(struct net *net);
+
 /* ---- tcp_timewait.c -------------------------------------------------------------------------- */
 void tcp_enter_time_wait(struct tcp_sock *tp, uint8_t substate, uint32_t timeout_ms);
 /* @again: a SYN may open a new connection in its place; *isn is its least initial number. */
@@ -461,6 +526,7 @@ void tcp_send_ack(struct tcp_sock *tp);
 void tcp_send_delayed_ack(struct tcp_sock *tp);
 void tcp_send_active_reset(struct tcp_sock *tp);
 int tcp_send_syn(struct tcp_sock *tp);              /* SYN, or SYN-ACK in SYN-RECEIVED */
+int tcp_send_first_syn(struct tcp_sock *tp);        /* the same with Fast Open's option and text */
 void tcp_send_synack(struct tcp_request *req);
 void tcp_send_probe(struct tcp_sock *tp);           /* segment that only asks for an ACK */
 void tcp_write_wakeup(struct tcp_sock *tp);         /* zero-window probe */

@@ -120,6 +120,7 @@ void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	struct sock *sk = tcp_to_sk(tp);
 
+	tcp_fastopen_child_end(tp, false);
 	sample_handshake(tp, seg);
 	tcp_init_cwnd(tp);
 	tcp_init_buffers(tp);
@@ -219,9 +220,12 @@ static struct tcp_result syn_sent_established(struct tcp_sock *tp, struct tcp_se
 	struct tcp_result r;
 
 	take_peer_syn(tp, seg);
-	tp->snd_una = seg->ack;
+	tp->snd_una = tp->iss + 1;
+	tcp_fastopen_synack(tp, seg);
 	tcp_finish_connect(tp, seg);
 	tp->ack.scheduled = tp->ack.now = true;
+	if (seg->ack != tp->snd_una) /* RFC 7413 4.2.1: the text of the SYN as well */
+		tcp_ack(tp, seg);
 	/* "If there are other controls or text in the segment, continue at the sixth step." */
 	seg->seq++;
 	seg->flags &= (uint8_t)~TCPHDR_SYN;
@@ -290,8 +294,20 @@ static void ack_useless(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tcp_send_ack(tp);
 }
 
+/* An early connection, and the SYN again: our SYN-ACK was lost. */
+static bool repeated_syn(const struct tcp_sock *tp, const struct tcp_segment *seg)
+{
+	return tp->fastopen_rsk && seg->seq == tp->irs &&
+	       (seg->flags & (TCPHDR_SYN | TCPHDR_ACK | TCPHDR_RST)) == TCPHDR_SYN;
+}
+
 static struct tcp_result check_sequence(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
+	if (repeated_syn(tp, seg)) {
+		if (!tcp_oow_rate_limited(tcp_net(tp), &tp->last_oow_ack))
+			tcp_send_syn(tp);
+		return TCP_RESULT(DROP, NOT_DROPPED);
+	}
 	if (tcp_paws_discard(tp, seg)) { /* RFC 7323 5.3 R1 */
 		ack_useless(tp, seg);
 		return TCP_RESULT(DROP, DROP_TCP_PAWS);
@@ -327,10 +343,12 @@ static struct tcp_result check_rst(struct tcp_sock *tp, const struct tcp_segment
 	if (!(seg->flags & TCPHDR_RST))
 		return TCP_GO_ON;
 	/* RFC 5961 3.2: only a RST at exactly RCV.NXT is believed. */
-	if (seg->seq == tp->rcv_nxt)
+	if (seg->seq == tp->rcv_nxt) {
+		tcp_fastopen_child_end(tp, true);
 		tcp_abort(tp, reset_error(tp));
-	else
+	} else {
 		tcp_send_challenge_ack(tp);
+	}
 	return TCP_RESULT(DROP, DROP_TCP_RESET);
 }
 
@@ -361,7 +379,7 @@ static struct tcp_result ack_in_syn_received(struct tcp_sock *tp, const struct t
 {
 	if (!after(seg->ack, tp->snd_una) || after(seg->ack, tp->snd_nxt))
 		return TCP_RESULT(RESET, DROP_TCP_ACK_INVALID);
-	tp->snd_una = seg->ack;
+	tp->snd_una = tp->iss + 1; /* text that was sent early is tcp_ack()'s */
 	tp->snd_wnd = seg->wnd << tp->snd_wscale;
 	tp->snd_wl1 = seg->seq;
 	tp->snd_wl2 = seg->ack;

@@ -481,6 +481,7 @@ static const struct tcp_sysctls default_sysctls = {
 	.keepalive_probes = 9,
 	.max_syn_backlog = 1024,
 	.syncookies = 1,
+	.fastopen = TFO_CLIENT_ENABLE,
 	.somaxconn = 4096,
 	.max_tw_buckets = 65536,
 	.max_orphans = 16384,
@@ -512,6 +513,7 @@ static int tcp_net_init(struct net *net)
 	t->protocol =
 		(struct net_protocol){ .protocol = IPPROTO_TCP, .rcv = tcp_rcv, .err = tcp_err };
 	net->tcp = t;
+	tcp_fastopen_init(net);
 	err = tcp_cong_init_net(net);
 	if (!err)
 		err = inet_add_protocol(net, &t->protocol);
@@ -528,6 +530,7 @@ static int tcp_net_init(struct net *net)
 static void tcp_net_exit(struct net *net)
 {
 	tcp_kill_all(net);
+	free(net->tcp->fastopen_cache);
 	free(net->tcp);
 	net->tcp = NULL;
 }

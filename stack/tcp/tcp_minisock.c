@@ -86,6 +86,8 @@ static void set_request_options(struct tcp_request *req, const struct tcp_sock *
 				  listener->window_clamp, &req->rcv_wnd, &req->rcv_wscale);
 }
 
+static struct tcp_sock *create_child(struct tcp_request *req);
+
 static struct tcp_request *new_request(struct tcp_sock *listener, const struct tcp_segment *seg,
 				       uint32_t isn)
 {
@@ -166,6 +168,64 @@ static void answer_by_cookie(struct tcp_sock *listener, struct tcp_request *req)
 	sock_put(&req->inet.sk);
 }
 
+/* A connection that is ready goes to the end of the accept queue; the caller wakes the listener. */
+static void queue_child(struct tcp_sock *listener, struct tcp_sock *child, const struct tcp_segment *seg)
+{
+	child->inet.mc_index = seg->iif; /* as on Linux: for IP_PKTOPTIONS */
+	child->inet.mc_ttl = seg->ttl;
+	inet_ehash_insert(&child->inet);
+	child->listener = listener;
+	list_add_tail(&child->accept_node, &listener->accept_queue);
+	listener->accept_qlen++;
+	mib_inc(seg->net, MIB_TcpPassiveOpens);
+}
+
+/* Text of a SYN that Fast Open accepts. */
+static struct tcp_result take_early_text(struct tcp_sock *child, const struct tcp_segment *syn)
+{
+	struct tcp_segment seg = *syn;
+	enum skb_drop_reason reason;
+
+	if (!seg.len)
+		return TCP_GO_ON;
+	seg.seq++;
+	seg.flags &= (uint8_t)~TCPHDR_SYN;
+	reason = tcp_data_queue(child, &seg);
+	child->syn_data_acked = child->rcv_nxt != seg.seq;
+	child->rcv_wup = child->rcv_nxt; /* the SYN-ACK announces the window from here */
+	child->ack.scheduled = child->ack.now = false;
+	if (reason == SKB_NOT_DROPPED)
+		return TCP_RESULT(TAKEN, NOT_DROPPED);
+	return (struct tcp_result){ .verdict = TCP_DROP, .reason = reason };
+}
+
+/* RFC 7413 4.2.2: a full socket in SYN-RECEIVED, which the program may use at once. */
+static struct tcp_result open_early(struct tcp_sock *listener, struct tcp_request *req,
+				    const struct tcp_segment *seg)
+{
+	struct sock *lsk = tcp_to_sk(listener);
+	struct tcp_sock *child = create_child(req);
+	struct tcp_result r;
+
+	if (!child)
+		return listen_drop(seg->net, SKB_DROP_NO_MEMORY);
+	sock_hold(lsk);
+	child->fastopen_rsk = listener;
+	listener->fastopen_qlen++;
+	sock_set_flag(tcp_to_sk(child), SOCK_EARLY);
+	child->syn_option = req->has_fastopen;
+	child->syn_cookie = req->fastopen;
+	mib_inc(seg->net, MIB_TcpExtTCPFastOpenPassive);
+	queue_child(listener, child, seg);
+	tcp_init_cwnd(child);
+	tcp_init_buffers(child);
+	r = take_early_text(child, seg);
+	tcp_send_first_syn(child);
+	tcp_arm(child, TCPT_REXMT, tcp_rto_us(child));
+	lsk->data_ready(lsk);
+	return r;
+}
+
 /**
  * tcp_conn_request() - a SYN for a listener
  * @listener:  in LISTEN
@@ -173,8 +233,8 @@ static void answer_by_cookie(struct tcp_sock *listener, struct tcp_request *req)
  * @isn:       our initial number when a TIME-WAIT is being replaced, else 0: the peer is a real one,
  *             and no limit of half-open connections holds for it
  *
- * Source:  RFC 9293 3.10.7.2, third. Text in a SYN is not kept; the peer sends it again (DEVIATES).
- *          RFC 4987 3.6: cookies when the queue is full (tcp_syncookies)
+ * Source:  RFC 9293 3.10.7.2, third. Text in a SYN without Fast Open is not kept; the peer sends it again
+ *          (DEVIATES). RFC 4987 3.6: cookies when the queue is full (tcp_syncookies)
  */
 struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn)
 {
@@ -199,6 +259,15 @@ struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment
 	if (cookie) {
 		answer_by_cookie(listener, req);
 		return TCP_GO_ON;
+	}
+	if (tcp_fastopen_try(listener, seg, &req->fastopen, &req->has_fastopen)) {
+		struct tcp_result r;
+
+		req->listener = listener;
+		r = open_early(listener, req, seg);
+		req->listener = NULL;
+		sock_put(&req->inet.sk);
+		return r;
 	}
 	queue_request(req, listener);
 	mod_timer(&req->timer, net->now + TCP_RTO_INIT_US * NSEC_PER_USEC);
@@ -443,16 +512,9 @@ static struct tcp_result complete_request(struct tcp_request *req, struct tcp_se
 	child = create_child(req);
 	if (!child)
 		return listen_drop(seg->net, SKB_DROP_NO_MEMORY);
-	child->inet.mc_index = seg->iif; /* as on Linux: for IP_PKTOPTIONS */
-	child->inet.mc_ttl = seg->ttl;
 	sock_hold(lsk);
 	tcp_request_kill(req);
-	inet_ehash_insert(&child->inet);
-	child->listener = listener;
-	list_add_tail(&child->accept_node, &listener->accept_queue);
-	listener->accept_qlen++;
-	mib_inc(seg->net, MIB_TcpPassiveOpens);
-
+	queue_child(listener, child, seg);
 	sock_hold(tcp_to_sk(child));
 	tcp_segment_rcv(child, seg);
 	sock_put(tcp_to_sk(child));

@@ -8,6 +8,7 @@
  *
  *   SYN          mss, sackOK, timestamps, nop, wscale   (nop nop timestamps without sackOK,
  *                                                        nop nop sackOK without timestamps)
+ *                then Fast Open, nop up to four bytes
  *   established  nop nop timestamps, nop nop SACK
  *
  * All lengths written are multiples of four.
@@ -16,8 +17,10 @@
 
 enum {
 	TCPOPT_EOL = 0, TCPOPT_NOP = 1, TCPOPT_MSS = 2, TCPOPT_WSCALE = 3, TCPOPT_SACK_OK = 4,
-	TCPOPT_SACK = 5, TCPOPT_TS = 8,
+	TCPOPT_SACK = 5, TCPOPT_TS = 8, TCPOPT_FASTOPEN = 34, TCPOPT_EXP = 254,
 };
+
+#define EXP_FASTOPEN_MAGIC 0xf989U /* RFC 6994 3, before RFC 7413 had a kind of its own */
 
 static uint16_t get_be16(const uint8_t *p)
 {
@@ -61,6 +64,17 @@ static void parse_sack(const uint8_t *body, uint32_t len, struct tcp_options *ou
 	}
 }
 
+/* RFC 7413 4.1.1: no cookie, or an even number of 4 to 16 bytes. */
+static void parse_fastopen(const uint8_t *body, uint32_t len, bool exp, struct tcp_options *out)
+{
+	if (len % 2 || (len && len < 4) || len > sizeof(out->fastopen.val))
+		return;
+	out->has_fastopen = true;
+	out->fastopen.len = (uint8_t)len;
+	out->fastopen.exp = exp;
+	memcpy(out->fastopen.val, body, len);
+}
+
 /* One option with a length; @body and @len without kind and length. A wrong length: ignored. */
 static void parse_one(uint8_t kind, const uint8_t *body, uint32_t len, bool syn,
 		      struct tcp_options *out)
@@ -93,6 +107,14 @@ static void parse_one(uint8_t kind, const uint8_t *body, uint32_t len, bool syn,
 			out->tsecr = get_be32(body + 4);
 			out->has_ts = true;
 		}
+		break;
+	case TCPOPT_FASTOPEN:
+		if (syn)
+			parse_fastopen(body, len, false, out);
+		break;
+	case TCPOPT_EXP:
+		if (syn && len >= 2 && get_be16(body) == EXP_FASTOPEN_MAGIC)
+			parse_fastopen(body + 2, len - 2, true, out);
 		break;
 	default:
 		break;
@@ -128,6 +150,24 @@ void tcp_parse_options(const uint8_t *opt, uint32_t len, bool syn, struct tcp_op
 	}
 }
 
+static uint8_t *put_fastopen(uint8_t *p, const struct tcp_fastopen_cookie *c)
+{
+	uint8_t *start = p;
+
+	if (c->exp) {
+		p = put_bytes4(p, TCPOPT_EXP, 4U + c->len, EXP_FASTOPEN_MAGIC >> 8,
+			       EXP_FASTOPEN_MAGIC & 0xffU);
+	} else {
+		*p++ = TCPOPT_FASTOPEN;
+		*p++ = (uint8_t)(2 + c->len);
+	}
+	memcpy(p, c->val, c->len);
+	p += c->len;
+	while ((p - start) % 4)
+		*p++ = TCPOPT_NOP;
+	return p;
+}
+
 /**
  * tcp_write_syn_options() - options of a SYN or SYN-ACK
  * @p:  at least 40 bytes
@@ -153,6 +193,9 @@ uint32_t tcp_write_syn_options(uint8_t *p, const struct tcp_options *o)
 	}
 	if (o->has_wscale)
 		p = put_bytes4(p, TCPOPT_NOP, TCPOPT_WSCALE, 3, o->wscale);
+	/* 20 bytes at most stand before it, and 20 suffice. */
+	if (o->has_fastopen)
+		p = put_fastopen(p, &o->fastopen);
 	return (uint32_t)(p - start);
 }
 

@@ -515,6 +515,8 @@ static bool may_send(const struct tcp_sock *tp)
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
 		return true;
+	case TCP_SYN_RECV:
+		return sock_flag(&tp->inet.sk, SOCK_EARLY); /* RFC 7413 4.2.2: answers before the ACK */
 	default:
 		return false;
 	}
@@ -708,13 +710,32 @@ static void push_syn_header(const struct inet_sock *inet, struct sk_buff *skb,
 	th->window = cpu_to_be16((uint16_t)MIN(f->wnd, 65535U));
 }
 
-/**
- * tcp_send_syn() - SYN, or SYN-ACK of a simultaneous open; the first or a retransmission
- * @tp:  connection in SYN-SENT or SYN-RECEIVED
- *
- * Return:  0 or negative errno
- */
-int tcp_send_syn(struct tcp_sock *tp)
+/* Text for a SYN: it leaves room for options that a middlebox may add (RFC 7413 4.2.1, as Linux). */
+static uint32_t attach_syn_text(struct tcp_sock *tp, struct sk_buff *skb)
+{
+	struct sk_buff *text = skb_peek(&tp->write_queue);
+	uint32_t room = tp->mss_base - MIN(tp->mss_base, TCP_MAX_HLEN - TCP_HLEN), len;
+
+	if (!text || !room)
+		return 0;
+	len = MIN(tcp_cb(text)->end_seq - tcp_cb(text)->seq, room);
+	skb_set_frag(skb, text->block, text->data, len);
+	return len;
+}
+
+static void note_syn_text(struct tcp_sock *tp, uint32_t len)
+{
+	struct net *net = tcp_net(tp);
+
+	tp->syn_data = true;
+	tp->snd_nxt += len;
+	tp->bytes_sent += len;
+	tp->data_segs_out++;
+	tp->last_send = net->now;
+	mib_inc(net, MIB_TcpExtTCPOrigDataSent);
+}
+
+static int send_syn(struct tcp_sock *tp, bool first)
 {
 	bool synack = tp->inet.sk.state == TCP_SYN_RECV;
 	struct tcp_segment f = { .seq = tp->iss, .ack = tp->rcv_nxt, .wnd = tp->rcv_wnd,
@@ -724,6 +745,7 @@ int tcp_send_syn(struct tcp_sock *tp)
 				 .wscale = tp->rcv_wscale,
 				 .tsval = tcp_ts_clock(tcp_net(tp), tp->ts_off),
 				 .tsecr = synack ? tp->ts_recent : 0 };
+	uint32_t len = 0;
 	struct sk_buff *skb;
 	int err;
 
@@ -732,11 +754,43 @@ int tcp_send_syn(struct tcp_sock *tp)
 		return err;
 	if (synack)
 		f.flags |= TCPHDR_ACK;
+	if (first && tp->syn_option) {
+		o.has_fastopen = tp->syn_asked = true;
+		o.fastopen = tp->syn_cookie;
+	}
 	push_syn_header(&tp->inet, skb, &o, &f);
 	tp->segs_out++;
 	if (synack)
 		tp->last_ack_sent = tp->rcv_nxt;
-	return tcp_queue_xmit(&tp->inet, skb);
+	else if (first && tp->syn_fastopen)
+		len = attach_syn_text(tp, skb);
+	err = tcp_queue_xmit(&tp->inet, skb);
+	if (len && err == 0)
+		note_syn_text(tp, len);
+	return err;
+}
+
+/**
+ * tcp_send_syn() - SYN, or SYN-ACK of a full socket; the first or a retransmission
+ * @tp:  connection in SYN-SENT or SYN-RECEIVED
+ *
+ * Source:  RFC 7413 4.2.1: without Fast Open's option and text, which may be why the first was lost
+ * Return:  0 or negative errno
+ */
+int tcp_send_syn(struct tcp_sock *tp)
+{
+	return send_syn(tp, false);
+}
+
+/**
+ * tcp_send_first_syn() - SYN or SYN-ACK with what Fast Open adds to it
+ * @tp:  connection; tcp_fastopen_prepare() or tcp_fastopen_try() has said what
+ *
+ * Return:  0 or negative errno
+ */
+int tcp_send_first_syn(struct tcp_sock *tp)
+{
+	return send_syn(tp, true);
 }
 
 /**
@@ -758,6 +812,11 @@ void tcp_send_synack(struct tcp_request *req)
 	skb = tcp_alloc_header(&req->inet, &err);
 	if (!skb)
 		return;
+	if (req->has_fastopen) {
+		o.has_fastopen = true;
+		o.fastopen = req->fastopen;
+		req->has_fastopen = false; /* in the first one only, as Linux */
+	}
 	push_syn_header(&req->inet, skb, &o, &f);
 	tcp_queue_xmit(&req->inet, skb);
 }

@@ -109,6 +109,34 @@ static int set_cork(struct tcp_sock *tp, int v)
 	return 0;
 }
 
+static int set_fastopen(struct tcp_sock *tp, int name, int v)
+{
+	uint8_t state = tp->inet.sk.state;
+	bool fresh = state == TCP_CLOSE || state == TCP_LISTEN;
+
+	switch (name) {
+	case TCP_FASTOPEN:
+		if (v < 0 || !fresh)
+			return -EINVAL;
+		tcp_fastopen_listen(tp, (uint32_t)v);
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		if (!(tcp_net(tp)->tcp->sysctl.fastopen & TFO_CLIENT_ENABLE))
+			return -EOPNOTSUPP;
+		if (state != TCP_CLOSE)
+			return -EINVAL;
+		tp->fastopen_connect = v;
+		return 0;
+	default: /* TCP_FASTOPEN_NO_COOKIE */
+		if (v < 0 || v > 1 || !fresh)
+			return -EINVAL;
+		tp->fastopen_no_cookie = v;
+		return 0;
+	}
+}
+
 static int set_linger2(struct tcp_sock *tp, int v)
 {
 	if (v < 0)
@@ -157,6 +185,10 @@ static int set_int_option(struct tcp_sock *tp, int name, int v)
 			return -EINVAL;
 		tp->inq_cmsg = v;
 		return 0;
+	case TCP_FASTOPEN:
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_FASTOPEN_NO_COOKIE:
+		return set_fastopen(tp, name, v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -180,6 +212,8 @@ int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, sockle
 		return -ENOPROTOOPT;
 	if (name == TCP_CONGESTION)
 		return set_congestion(tcp_sk(sk), val, len);
+	if (name == TCP_FASTOPEN_KEY)
+		return tcp_fastopen_set_keys(&tcp_sk(sk)->fastopen_keys, val, len);
 	err = sockopt_get_int(val, len, &v);
 	if (err)
 		return err;
@@ -248,7 +282,9 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 	}
 	i->tcpi_options = (uint8_t)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) |
 				    (tp->sack_ok ? TCPI_OPT_SACK : 0) |
-				    (tp->wscale_ok ? TCPI_OPT_WSCALE : 0));
+				    (tp->wscale_ok ? TCPI_OPT_WSCALE : 0) |
+				    (tp->syn_data_acked ? TCPI_OPT_SYN_DATA : 0));
+	i->tcpi_fastopen_client_fail = (unsigned char)(tp->fastopen_client_fail & 3U) & 3U;
 	i->tcpi_snd_wscale = (unsigned char)(tp->snd_wscale & 15U) & 15U;
 	i->tcpi_rcv_wscale = (unsigned char)(tp->rcv_wscale & 15U) & 15U;
 	i->tcpi_snd_mss = tcp_current_mss(tp);
@@ -311,6 +347,9 @@ static int get_int_option(const struct tcp_sock *tp, int name, int *v)
 	case TCP_USER_TIMEOUT: *v = (int)tp->user_timeout_ms; return 0;
 	case TCP_NOTSENT_LOWAT: *v = (int)tp->notsent_lowat; return 0;
 	case TCP_INQ: *v = tp->inq_cmsg; return 0;
+	case TCP_FASTOPEN: *v = (int)tp->fastopen_max_qlen; return 0;
+	case TCP_FASTOPEN_CONNECT: *v = tp->fastopen_connect; return 0;
+	case TCP_FASTOPEN_NO_COOKIE: *v = tp->fastopen_no_cookie; return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -348,6 +387,13 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 
 		memcpy(ca, tp->ca->name, MIN(strlen(tp->ca->name), sizeof(ca) - 1));
 		return sockopt_put_bytes(val, len, ca, sizeof(ca));
+	}
+	if (name == TCP_FASTOPEN_KEY) {
+		const struct tcp_fastopen_keys *keys =
+			tp->fastopen_keys.count ? &tp->fastopen_keys : &tcp_net(tp)->tcp->fastopen_keys;
+
+		return sockopt_put_bytes(val, len, keys->key,
+					 (socklen_t)(keys->count * sizeof(keys->key[0])));
 	}
 	err = get_int_option(tp, name, &v);
 	return err ? err : sockopt_put_int(val, len, v);

@@ -29,7 +29,7 @@ static int check_sendable(struct sock *sk)
 		return 0;
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
-		return -EAGAIN;
+		return sock_flag(sk, SOCK_EARLY) ? 0 : -EAGAIN;
 	default:
 		return -EPIPE;
 	}
@@ -115,10 +115,36 @@ static void mark_urgent(struct tcp_sock *tp)
 	tp->urg_pending = true;
 }
 
+/* MSG_FASTOPEN: connect() and the first write in one. 0: text may be queued. */
+static int connect_early(struct tcp_sock *tp, const struct stack_msg *msg)
+{
+	struct sock *sk = tcp_to_sk(tp);
+	bool was = tp->fastopen_connect;
+	int err;
+
+	if (!(sk->net->tcp->sysctl.fastopen & TFO_CLIENT_ENABLE) ||
+	    (msg->name && msg->namelen >= sizeof(sa_family_t) && msg->name->ss_family == AF_UNSPEC))
+		return -EOPNOTSUPP;
+	if (sk->state == TCP_SYN_SENT && sock_flag(sk, SOCK_EARLY))
+		return 0;
+	tp->fastopen_connect = true;
+	err = sk->socket->ops->connect(sk->socket, (const struct sockaddr *)msg->name, msg->namelen);
+	tp->fastopen_connect = was;
+	return err;
+}
+
+static void push_text(struct tcp_sock *tp, bool more)
+{
+	if (tp->inet.sk.state == TCP_SYN_SENT)
+		tcp_open_early(tp);
+	else
+		tcp_push_pending(tp, more);
+}
+
 /**
  * tcp_sendmsg() - queue text and send what may be sent
  * @sk:   connection
- * @msg:  MSG_OOB, MSG_MORE count
+ * @msg:  MSG_OOB, MSG_MORE, MSG_FASTOPEN count
  *
  * Return:  bytes taken; -EAGAIN when the send buffer is full or the connection not yet there; -EPIPE;
  *          the pending error
@@ -130,9 +156,9 @@ ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg)
 	bool more = msg->flags & MSG_MORE;
 	int err;
 
-	if (msg->flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
-	err = check_sendable(sk);
+	err = (msg->flags & MSG_FASTOPEN) ? connect_early(tp, msg) : 0;
+	if (!err)
+		err = check_sendable(sk);
 	if (err)
 		return err;
 	for (size_t i = 0; i < msg->iovcnt; i++) {
@@ -148,6 +174,8 @@ ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg)
 
 		for (size_t i = 0; i < msg->iovcnt; i++)
 			wanted = wanted || msg->iov[i].iov_len;
+		if (sk->state == TCP_SYN_SENT)
+			tcp_open_early(tp);
 		if (!wanted)
 			return 0;
 		tcp_output(tp);
@@ -157,7 +185,7 @@ ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg)
 		mark_urgent(tp);
 	if (!more)
 		tcp_cb(skb_peek_tail(&tp->write_queue))->flags |= TCPHDR_PSH;
-	tcp_push_pending(tp, more);
+	push_text(tp, more);
 	return total;
 }
 
@@ -249,7 +277,7 @@ ssize_t tcp_fill_sock(struct sock *sk, ssize_t (*filler)(void *arg, uint8_t *buf
 	if (total == 0)
 		return n;
 	tcp_cb(skb_peek_tail(&tp->write_queue))->flags |= TCPHDR_PSH;
-	tcp_push_pending(tp, false);
+	push_text(tp, false);
 	return total;
 }
 

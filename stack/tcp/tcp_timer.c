@@ -177,6 +177,7 @@ static void syn_timeout(struct tcp_sock *tp)
 	tp->backoff++;
 	mib_inc(net, MIB_TcpRetransSegs);
 	mib_inc(net, MIB_TcpExtTCPSynRetrans);
+	tcp_fastopen_timeout(tp);
 	tcp_send_syn(tp);
 	rearm_after_timeout(tp);
 }
@@ -200,6 +201,7 @@ static void text_timeout(struct tcp_sock *tp)
 	tcp_enter_loss(tp);
 	tp->retransmits = (uint8_t)MIN(tp->retransmits + 1, 255);
 	tp->backoff = (uint8_t)MIN(tp->backoff + 1, 16);
+	tcp_fastopen_timeout(tp);
 	tcp_retransmit_first(tp); /* if that failed, the timer tries again */
 	/* RFC 9293 3.8.3, R1: after some tries ask for another route. */
 	if (tp->retransmits >= net->tcp->sysctl.retries1)

@@ -614,7 +614,7 @@ static struct fake_frame *take_relative(struct tcp_conn *c, struct pkt *p)
 
 static void check_text(const struct pkt *p)
 {
-	CHECK_MSG(is_pattern(p->payload, p->payload_len, p->seq, true),
+	CHECK_MSG(is_pattern(p->payload, p->payload_len, p->seq + (p->flags & TH_SYN ? 1 : 0), true),
 		  "the text of the segment at %u is not what was written", p->seq);
 }
 

@@ -145,8 +145,7 @@ TEST(test_unknown_options_are_enoprotoopt)
 				    TCP_MD5SIG,
 				    TCP_REPAIR,
 				    TCP_ULP,
-				    TCP_ZEROCOPY_RECEIVE,
-				    TCP_FASTOPEN_KEY};
+				    TCP_ZEROCOPY_RECEIVE};
 	struct tcp_conn *c = fresh();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
