@@ -3,7 +3,6 @@
  * The program that is to be run: found before a host is started for it, and refused when preloading
  * cannot reach it, because it would then talk through the kernel's stack without a word.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "shim/reach.h"
 #include "tools/wireshim.h"
 
 static int cannot_run(const char *path, int err)
@@ -67,38 +67,9 @@ int program_find(const char *name, char *path, size_t size)
 	return cannot_run(name, worst);
 }
 
-/* The interpreter of a "#!" line; false when it is no script. */
-static bool script_interpreter(const unsigned char *head, size_t len, char *out, size_t size)
+static long read_at(int fd, void *to, size_t len, uint64_t at)
 {
-	size_t start = 2, end;
-
-	if (len < 3 || head[0] != '#' || head[1] != '!')
-		return false;
-	while (start < len && (head[start] == ' ' || head[start] == '\t'))
-		start++;
-	for (end = start; end < len && !strchr(" \t\n\r", head[end]); end++)
-		;
-	snprintf(out, size, "%.*s", (int)(end - start), (const char *)head + start);
-	return true;
-}
-
-/* Does an ELF file name a dynamic linker? -1: it is no ELF file of this machine's word size. */
-static int has_interpreter(int fd, const unsigned char *head, size_t len)
-{
-	Elf64_Ehdr eh;
-	Elf64_Phdr ph;
-	int i;
-
-	if (len < sizeof(eh) || memcmp(head, ELFMAG, SELFMAG) != 0 || head[EI_CLASS] != ELFCLASS64)
-		return -1;
-	memcpy(&eh, head, sizeof(eh));
-	for (i = 0; i < eh.e_phnum; i++) {
-		off_t at = (off_t)(eh.e_phoff + (Elf64_Off)i * eh.e_phentsize);
-
-		if (pread(fd, &ph, sizeof(ph), at) == (ssize_t)sizeof(ph) && ph.p_type == PT_INTERP)
-			return 1;
-	}
-	return 0;
+	return (long)pread(fd, to, len, (off_t)at);
 }
 
 /* The dynamic linker ignores LD_PRELOAD where the program gets rights that we do not have. */
@@ -113,26 +84,33 @@ static bool gains_rights(const char *path, const struct stat *st)
 
 static int check_file(const char *path, int depth)
 {
-	unsigned char head[512];
-	char interpreter[PATH_MAX];
+	unsigned char head[REACH_HEAD];
+	char interpreter[REACH_HEAD];
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), dynamic;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum reach reach;
 	ssize_t n;
 
 	if (fd < 0)
 		return 0; /* executable, but not readable: cannot be looked into */
-	n = read(fd, head, sizeof(head) - 1);
-	dynamic = n > 0 ? has_interpreter(fd, head, (size_t)n) : -1;
+	n = read(fd, head, sizeof(head));
+	reach = n > 0 ? reach_of(fd, head, (size_t)n, read_at) : REACH_YES;
 	if (fstat(fd, &st))
 		memset(&st, 0, sizeof(st));
 	close(fd);
-	if (n > 0 && depth < 4 && script_interpreter(head, (size_t)n, interpreter, sizeof(interpreter)))
+	if (n > 0 && depth < 4 && reach_script(head, (size_t)n, interpreter, sizeof(interpreter)))
 		return check_file(interpreter, depth + 1);
-	if (dynamic == 0)
+	switch (reach) {
+	case REACH_STATIC:
 		return complain("'%s' is statically linked: nothing can be preloaded into it, it would talk through the "
 				"kernel's stack", path);
-	if (n > 4 && memcmp(head, ELFMAG, SELFMAG) == 0 && head[EI_CLASS] != ELFCLASS64)
+	case REACH_GO:
+		return complain("'%s' is a Go program: it calls the kernel past libc and would talk through the kernel's "
+				"stack", path);
+	case REACH_OTHER_CLASS:
 		return complain("'%s' is no 64-bit program: the library cannot be loaded into it", path);
+	default: break;
+	}
 	if (gains_rights(path, &st))
 		return complain("'%s' is set-user-id or has capabilities: it would ignore the preloaded library and talk "
 				"through the kernel's stack", path);

@@ -9,12 +9,15 @@
  * the same call by another name.
  */
 #include "shim/program/real.h"
+#include "shim/program/config.h"
 #include "shim/program/control.h"
+#include "shim/program/exec.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/init.h"
 #include "shim/program/libc_sites.h"
 #include "shim/program/sock.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -225,6 +228,9 @@ bool call_by_number(long nr, const long *a, long *r)
 #ifdef SYS_dup2
 		BY_NUMBER(SYS_dup2, dup2(A_FD, A_INT(1)))
 #endif
+		BY_NUMBER(SYS_execve, exec_by_number(AT_FDCWD, A_PTR(0), A_PTR(1), A_PTR(2), 0))
+		BY_NUMBER(SYS_execveat,
+			  exec_by_number(A_FD, A_PTR(1), A_PTR(2), A_PTR(3), A_INT(4)))
 		BY_NUMBER(SYS_epoll_ctl, epoll_ctl(A_FD, A_INT(1), A_INT(2), A_PTR(3)))
 	default: return false;
 	}
@@ -244,6 +250,9 @@ long syscall(long nr, ...)
 	va_end(ap);
 	if (call_by_number(nr, a, &r))
 		return r;
+	/* A ring would work on the anchors without asking: programs do without where there is none. */
+	if (nr == SYS_io_uring_setup && config_wants_host())
+		return edge(errno, -ENOSYS);
 	if (nr == SYS_seccomp && a[0] <= 1) /* SECCOMP_SET_MODE_STRICT, _FILTER */
 		shim_sandboxed = true;
 	r = raw_syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);

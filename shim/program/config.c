@@ -63,9 +63,11 @@ void config_load(void)
 	const char *loopback = getenv("WIRESHIM_LOOPBACK");
 	const char *placement = getenv("WIRESHIM_HOST");
 	const char *hostname = getenv("WIRESHIM_HOSTNAME");
+	const char *log = getenv("WIRESHIM_LOG");
 	uint64_t unused;
 
-	config.log = parse_level(getenv("WIRESHIM_LOG"));
+	config.log = parse_level(log);
+	config.quiet = log && !strcmp(log, "off");
 	if (host && *host && !config_host_parse(host, config.host, &unused))
 		log_fatal_once("WIRESHIM_SOCKET=%s does not name a host of wireshim", host);
 	if (token)

@@ -18,6 +18,7 @@ struct config {
 	uint64_t token;
 	char hostname[64]; /* --hostname: what the program is told; empty = the kernel's */
 	enum log_level log;
+	bool quiet;	     /* WIRESHIM_LOG=off, said and not just so */
 	bool bare;	     /* no host handed down, but the settings for one are there */
 	bool settings;	     /* WIRESHIM_DEV or the like: a host can be started */
 	bool thread;	     /* WIRESHIM_HOST=thread */

@@ -12,8 +12,8 @@
  * allocated and nothing written except on the stack. That is why the new environment is made by the
  * wrapper itself, with alloca(). An environment of more than ENTRIES_MAX passes as it is.
  *
- * system() and popen() take the environment behind the symbols; it is amended there only as long as
- * the program has not emptied it.
+ * system(), popen() and posix_spawn() execute behind the symbols, where libc's own sites lead here as
+ * well (libc_sites.c): in a child in its parent's memory, on a stack of 32 KiB.
  */
 #include "shim/program/real.h"
 #include "shim/program/config.h"
@@ -21,11 +21,19 @@
 #include "shim/rules.h"
 
 #include <alloca.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEPT_MAX = 32, KEPT_BYTES = 4096 + RULES_TEXT_MAX, ENTRIES_MAX = 65536 };
+enum {
+	KEPT_MAX = 32,
+	KEPT_BYTES = 4096 + RULES_TEXT_MAX,
+	ENTRIES_MAX = 65536,
+	SMALL_STACK = 12288,
+};
+
+bool exec_at_sites;
 
 #define PRELOAD "LD_PRELOAD="
 #define LIBRARY "libwireshim.so"
@@ -165,45 +173,77 @@ static char *const *amend(char *const envp[], void *room)
 		room_ ? amend(envp, alloca(room_)) : (envp);                                        \
 	})
 
+static int execute(int dir, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	if (flags || dir != AT_FDCWD)
+		return libc()->execveat(dir, path, argv, envp, flags);
+	return libc()->execve(path, argv, envp);
+}
+
 int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return libc()->execve(path, argv, AMENDED(envp));
+	exec_look_at(AT_FDCWD, path, 0);
+	return execute(AT_FDCWD, path, argv, AMENDED(envp), 0);
+}
+
+/**
+ * exec_by_number() - execveat() from a system-call site, perhaps of a child that posix_spawn() made
+ *
+ * The stack may be small: an environment that is both anew and huge passes as it is.
+ */
+int exec_by_number(int dir, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	exec_look_at(dir, path, flags);
+	if (amend_room(envp) > SMALL_STACK)
+		return execute(dir, path, argv, envp, flags);
+	return execute(dir, path, argv, AMENDED(envp), flags);
 }
 
 int execv(const char *path, char *const argv[])
 {
-	return libc()->execve(path, argv, AMENDED(environ));
+	return execve(path, argv, environ);
 }
 
 int execvpe(const char *file, char *const argv[], char *const envp[])
 {
+	if (!exec_at_sites)
+		exec_look_for(file);
 	return libc()->execvpe(file, argv, AMENDED(envp));
 }
 
 int execvp(const char *file, char *const argv[])
 {
+	if (!exec_at_sites)
+		exec_look_for(file);
 	return libc()->execvpe(file, argv, AMENDED(environ));
 }
 
 int fexecve(int fd, char *const argv[], char *const envp[])
 {
+	if (!exec_at_sites)
+		exec_look_into(fd);
 	return libc()->fexecve(fd, argv, AMENDED(envp));
 }
 
 int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	return libc()->execveat(dir, path, argv, AMENDED(envp), flags);
+	exec_look_at(dir, path, flags);
+	return execute(dir, path, argv, AMENDED(envp), flags);
 }
 
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
+	if (!exec_at_sites)
+		exec_look_at(AT_FDCWD, path, 0);
 	return libc()->posix_spawn(pid, path, actions, attr, argv, AMENDED(envp));
 }
 
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
+	if (!exec_at_sites)
+		exec_look_for(file);
 	return libc()->posix_spawnp(pid, file, actions, attr, argv, AMENDED(envp));
 }
 
@@ -244,7 +284,7 @@ int execl(const char *path, const char *arg, ...)
 
 	ARGUMENTS(argv, arg, ap);
 	va_end(ap);
-	return libc()->execve(path, argv, AMENDED(environ));
+	return execve(path, argv, environ);
 }
 
 int execlp(const char *file, const char *arg, ...)
@@ -254,6 +294,8 @@ int execlp(const char *file, const char *arg, ...)
 
 	ARGUMENTS(argv, arg, ap);
 	va_end(ap);
+	if (!exec_at_sites)
+		exec_look_for(file);
 	return libc()->execvpe(file, argv, AMENDED(environ));
 }
 
@@ -265,5 +307,5 @@ int execle(const char *path, const char *arg, ...)
 	ARGUMENTS(argv, arg, ap);
 	envp = va_arg(ap, char *const *);
 	va_end(ap);
-	return libc()->execve(path, argv, AMENDED(envp));
+	return execve(path, argv, envp);
 }

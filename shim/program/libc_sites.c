@@ -29,6 +29,7 @@
 #include "shim/program/libc_sites.h"
 #include "shim/program/config.h"
 #include "shim/program/control.h"
+#include "shim/program/exec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,9 @@ const uint8_t site_class[SITE_NUMBERS] = {
 	/* Either descriptor may be ours. */
 	[SYS_dup2] = SITE_ALWAYS,
 	[SYS_dup3] = SITE_ALWAYS,
+	/* The environment has to name us. */
+	[SYS_execve] = SITE_ALWAYS,
+	[SYS_execveat] = SITE_ALWAYS,
 };
 
 struct site site_table[SITES_ALL];
@@ -118,6 +122,7 @@ struct scan {
 	struct found list[SITES_ALL];
 	uint32_t count;
 	bool overflow;
+	bool execve;
 };
 
 /**
@@ -133,7 +138,8 @@ struct scan {
  */
 long sites_call(long nr, const long *a)
 {
-	const bool threads = !__libc_single_threaded;
+	/* An exec is no cancellation point, and in a vfork child we would leave its parent a changed state. */
+	const bool threads = !__libc_single_threaded && nr != SYS_execve && nr != SYS_execveat;
 	int saved = errno, type = 0, state = 0;
 	long r;
 
@@ -232,6 +238,7 @@ static void look_at(struct scan *s, uint8_t *p)
 		uint32_t nr = load32(p - 4);
 
 		if (is_wanted(nr)) {
+			s->execve |= nr == SYS_execve;
 			note(s, &s->a, p - 5, p + 2, nr);
 			return;
 		}
@@ -402,6 +409,7 @@ void sites_install(void)
 		return;
 	}
 	native_install();
+	exec_at_sites = s.execve;
 	shim_log(LOG_INFORM, "system calls inside libc: %u sites lead here", s.count);
 }
 

@@ -218,6 +218,17 @@ static int native_close(int fd)
 	return (int)POINT(close, fd);
 }
 
+static int native_execve(const char *path, char *const argv[], char *const envp[])
+{
+	return (int)PLAIN(execve, path, argv, envp);
+}
+
+static int native_execveat(int dir, const char *path, char *const argv[], char *const envp[],
+			   int flags)
+{
+	return (int)PLAIN(execveat, dir, path, argv, envp, flags);
+}
+
 static int native_dup(int fd)
 {
 	return (int)PLAIN(dup, fd);
@@ -321,6 +332,8 @@ void native_install(void)
 	t->dup = native_dup;
 	t->dup2 = t->__dup2 = native_dup2;
 	t->dup3 = native_dup3;
+	t->execve = native_execve;
+	t->execveat = native_execveat;
 	libc_fcntl = t->fcntl;
 	t->fcntl = t->fcntl64 = t->__fcntl = native_fcntl;
 }
