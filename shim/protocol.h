@@ -42,7 +42,7 @@
 #include <sys/socket.h>
 
 enum {
-	WIRESHIM_MAGIC = 0x77736834, /* "wsh4": changes with any change of this file */
+	WIRESHIM_MAGIC = 0x77736835, /* "wsh5": changes with any change of this file */
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,
@@ -72,7 +72,7 @@ struct anchor_hello {
 enum ctl_op {
 	CTL_HELLO = 1,    /* reply to ctl_hello: data = struct ctl_hello_reply; sent by the host unasked, seq 0 */
 	CTL_BIND,         /* data = sockaddr */
-	CTL_CONNECT,      /* data = sockaddr; flags CTL_F_NONBLOCK; result 0, -EINPROGRESS, -errno */
+	CTL_CONNECT,      /* data = sockaddr; flags CTL_F_NONBLOCK, CTL_F_FASTOPEN; result 0, -EINPROGRESS, -errno */
 	CTL_LISTEN,       /* arg[0] = backlog */
 	CTL_GETNAME,      /* arg[0] = 1: peer; reply data = sockaddr */
 	CTL_SETSOCKOPT,   /* arg[0] level, arg[1] name, data = value */
@@ -105,6 +105,7 @@ enum ctl_op {
 enum ctl_flags {
 	CTL_F_NOREPLY = 1,
 	CTL_F_NONBLOCK = 2,
+	CTL_F_FASTOPEN = 4, /* 0 also when the SYN waits for the first bytes (MSG_FASTOPEN) */
 };
 
 enum ctl_state { CTL_S_OPEN = 0, CTL_S_CONNECTING, CTL_S_CONNECTED, CTL_S_LISTENING, CTL_S_DEAD };

@@ -490,22 +490,33 @@ void stream_connecting(struct anchor *a)
 		connected(a);
 }
 
+/* MSG_FASTOPEN: the bytes themselves will come through the anchor, so nothing is written here yet. */
+static int connect_early(struct anchor *a, const struct sockaddr *addr, socklen_t len)
+{
+	struct sockaddr_storage name = { 0 };
+	struct stack_msg msg = { .flags = MSG_FASTOPEN | MSG_MORE | MSG_DONTWAIT, .name = &name,
+				 .namelen = len };
+
+	memcpy(&name, addr, MIN(len, sizeof(name)));
+	return (int)sock_sendmsg(a->sock, &msg);
+}
+
 /**
  * stream_connect() - CTL_CONNECT on a stream socket
- * @nonblock: the program's descriptor is non-blocking
+ * @flags: CTL_F_NONBLOCK: the program's descriptor is non-blocking; CTL_F_FASTOPEN: MSG_FASTOPEN
  *
  * Return: 0 connected; -EINPROGRESS: a gate will come; else failed at once
  */
-int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len, bool nonblock)
+int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len, unsigned int flags)
 {
 	int ret;
 
 	if (a->state == ANCHOR_CONNECTING)
 		stream_connecting(a);
-	ret = sock_connect(a->sock, addr, len);
+	ret = (flags & CTL_F_FASTOPEN) ? connect_early(a, addr, len) : sock_connect(a->sock, addr, len);
 	if (ret == -EINPROGRESS && a->state == ANCHOR_FRESH) {
 		a->state = ANCHOR_CONNECTING;
-		a->nonblock = nonblock;
+		a->nonblock = flags & CTL_F_NONBLOCK;
 		a->came_up = false;
 		a->gate_left += GATE_BYTES;
 		a->started = a->host->now;

@@ -83,7 +83,7 @@ static int32_t op_connect(struct call *k)
 	memcpy(&ss, k->data, k->len);
 	if (k->a->type == SOCK_STREAM)
 		return stream_connect(k->a, (const struct sockaddr *)&ss, (socklen_t)k->len,
-				      k->req->flags & CTL_F_NONBLOCK);
+				      k->req->flags);
 	return sock_connect(k->a->sock, (const struct sockaddr *)&ss, (socklen_t)k->len);
 }
 

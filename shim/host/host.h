@@ -292,7 +292,7 @@ void stream_connecting(struct anchor *a);
 void stream_eat_gate(struct anchor *a);
 /* Reads what the program has written up to now into the stack; false when it takes no more. */
 bool stream_read_dry(struct anchor *a);
-int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len, bool nonblock);
+int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len, unsigned int flags);
 
 /* --- anchor_dgram.c: messages --- */
 void dgram_work(struct anchor *a);

@@ -128,6 +128,12 @@ static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr
 			*w = FD_FOREIGN;
 		return *result < 0 ? ENDED : *result > 0 ? NATIVE : DGRAM;
 	}
+	if ((flags & MSG_FASTOPEN) && !(*w & (FD_CONNECTED | FD_LISTEN))) {
+		*result = sock_connect_early(fd, to, tolen, flags);
+		if (*result > 0)
+			*w = FD_FOREIGN;
+		return *result < 0 ? ENDED : NATIVE;
+	}
 	if ((*w & FD_LISTEN) || (!(*w & FD_CONNECTED) && !sock_peer_known(fd))) {
 		*result = left_error(fd, *w, -EPIPE);
 		if (*result == -EPIPE)

@@ -468,12 +468,13 @@ static int earlier_connect(int fd, uint32_t w)
 	return err < 0 ? err : -ECONNABORTED;
 }
 
-static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
+static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len, int flags)
 {
-	bool nonblocking = sock_is_nonblocking(fd, 0);
+	bool nonblocking = sock_is_nonblocking(fd, flags);
 	struct ctl_call c = {
 		.op = CTL_CONNECT,
-		.flags = nonblocking ? CTL_F_NONBLOCK : 0,
+		.flags = (uint16_t)((nonblocking ? CTL_F_NONBLOCK : 0) |
+				    ((flags & MSG_FASTOPEN) ? CTL_F_FASTOPEN : 0)),
 		.data = addr,
 		.len = len,
 	};
@@ -513,7 +514,8 @@ static int dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return r;
 }
 
-static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
+/* @flags: MSG_*, of a connect that a send asks for. */
+static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len, int flags)
 {
 	int r = check_length(addr, len);
 
@@ -529,7 +531,26 @@ static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t
 		len = sizeof(struct sockaddr_in);
 	else if (len > sizeof(struct sockaddr_in6))
 		len = sizeof(struct sockaddr_in6);
-	return (w & FD_STREAM) ? stream_connect(fd, w, addr, len) : dgram_connect(fd, addr, len);
+	return (w & FD_STREAM) ? stream_connect(fd, w, addr, len, flags) : dgram_connect(fd, addr, len);
+}
+
+/**
+ * sock_connect_early() - MSG_FASTOPEN: connect, if the peer is known without waiting for it
+ * @fd:    stream socket that is not connected
+ * @addr:  peer
+ * @len:   its length
+ * @flags: MSG_* of the send
+ *
+ * Return: 0: send natively now; 1: the socket has become the kernel's; else negative errno
+ */
+int sock_connect_early(int fd, const struct sockaddr *addr, socklen_t len, int flags)
+{
+	uint32_t w = fd_verified(fd);
+	int r = 0;
+
+	if (!(w & (FD_CONNECTED | FD_LISTEN | FD_USED)))
+		r = sock_decide(fd, w, AT_CONNECT, addr, len);
+	return r ? r : do_connect(fd, w, addr, len, flags);
 }
 
 /**
@@ -549,7 +570,7 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len)
 	}
 	if (!fd_is_ours(w))
 		return libc()->connect(fd, addr, len);
-	return (int)edge(saved, do_connect(fd, w, addr, len));
+	return (int)edge(saved, do_connect(fd, w, addr, len, 0));
 }
 
 /* The name that libc exports besides. */

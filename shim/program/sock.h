@@ -23,6 +23,7 @@ void clear_native_error(int fd);
 bool sock_is_nonblocking(int fd, int flags);
 int sock_timeout_ms(int fd, int option);
 void sock_settle(int fd); /* call_socket.c */
+int sock_connect_early(int fd, const struct sockaddr *addr, socklen_t len, int flags);
 
 void gate_up(int fd);
 void gate_lift(int fd);

@@ -174,7 +174,7 @@ ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg)
 
 		for (size_t i = 0; i < msg->iovcnt; i++)
 			wanted = wanted || msg->iov[i].iov_len;
-		if (sk->state == TCP_SYN_SENT)
+		if (sk->state == TCP_SYN_SENT && !more)
 			tcp_open_early(tp);
 		if (!wanted)
 			return 0;
