@@ -44,40 +44,51 @@ setup_file() {
 
 setup() { needs nginx; }
 
-# Requests in a row from four clients, each over a connection of its own, until the file STOP is there. Prints how many
-# failed, and whether there were any.
+# Requests in a row from four clients, until the file STOP is there: each over a connection of its own, or, with `keep`,
+# over one that is kept as long as the server does. What a kept one does not answer is asked once more, as by any client:
+# the server may have closed it while the request was on its way. Prints how many failed, whether there were any, and
+# whether connections were kept.
 keep_asking() {
 	on_peer "$PYTHON" -c '
 import http.client, os, sys, threading
-host, root, stop = sys.argv[1:]
+host, root, stop, *keep = sys.argv[1:]
 want = open(root + "/part1", "rb").read()
-done, bad = [], []
+done, bad, kept = [], [], []
 def client():
+    c = None
     while not os.path.exists(stop):
+        fresh = c is None
         try:
-            c = http.client.HTTPConnection(host, 8080, timeout=20)
-            c.request("GET", "/part1", headers={"Connection": "close"})
+            c = c or http.client.HTTPConnection(host, 8080, timeout=20)
+            c.request("GET", "/part1", headers={} if keep else {"Connection": "close"})
             assert c.getresponse().read() == want
-            done.append(1)
+            (done if fresh else kept).append(1)
+            open(stop + ".begun", "w").close()
+            if c.sock:
+                continue
         except Exception as e:
-            bad.append(e)
-        finally:
-            c.close()
+            if fresh or not isinstance(e, ConnectionError):
+                bad.append(e)
+        c.close()
+        c = None
 threads = [threading.Thread(target=client) for _ in range(4)]
 [t.start() for t in threads]
 [t.join() for t in threads]
-print(len(bad), "failed,", "some" if len(done) > 20 else len(done), "done", *set(map(repr, bad)))' "$US" "$ROOT" "$1"
+print(len(bad), "failed,", "some" if len(done + kept) > 8 else len(done + kept), "done", *["kept"] if kept else [],
+      *set(map(repr, bad)))' "$US" "$ROOT" "$@"
 }
 
+# start_load [keep]
 start_load() {
-	keep_asking "$BATS_TEST_TMPDIR/stop" >"$BATS_TEST_TMPDIR/load" 3>&- &
+	keep_asking "$BATS_TEST_TMPDIR/stop" "$@" >"$BATS_TEST_TMPDIR/load" 3>&- &
 	LOAD=$!
+	wait_for '[ -e "$BATS_TEST_TMPDIR/stop.begun" ]'
 }
 
 end_load() {
 	: >"$BATS_TEST_TMPDIR/stop"
 	wait "$LOAD"
-	assert_eq "$(cat "$BATS_TEST_TMPDIR/load")" "0 failed, some done"
+	assert_eq "$(cat "$BATS_TEST_TMPDIR/load")" "0 failed, some done${1+ $1}"
 }
 
 @test "nginx: static files" {
@@ -117,19 +128,31 @@ end_load() {
 	[[ $output != *"Socket errors"* && $output != *"Non-2xx"* ]]
 }
 
-@test "nginx: three reloads under load, no request fails" {
-	local i workers
+# Two new workers, and none of the old.
+reload() {
+	local workers
 
+	workers=$(pgrep -P "$(cat "$BASE/pid")" | sort)
+	kill -HUP "$(cat "$BASE/pid")"
+	wait_for '[ -z "$(comm -12 <(echo "$workers") <(pgrep -P "$(cat "$BASE/pid")" | sort))" ] &&
+		[ "$(pgrep -cP "$(cat "$BASE/pid")")" = 2 ]' 20
+}
+
+@test "nginx: three reloads under load, no request fails" {
 	start_load
-	for i in {1..3}; do
-		workers=$(pgrep -P "$(cat "$BASE/pid")" | sort)
-		kill -HUP "$(cat "$BASE/pid")"
-		# Two new ones, and none of the old.
-		wait_for '[ -z "$(comm -12 <(echo "$workers") <(pgrep -P "$(cat "$BASE/pid")" | sort))" ] &&
-			[ "$(pgrep -cP "$(cat "$BASE/pid")")" = 2 ]' 20
-	done
+	reload
+	reload
+	reload
 	end_load
 }
+
+@test "nginx: two reloads under clients that keep their connections, no request fails" {
+	start_load keep
+	reload
+	reload
+	end_load kept
+}
+
 @test "nginx: a new binary under load, no request fails" {
 	local old
 
