@@ -78,3 +78,21 @@ bool stack_idle(const struct net *net)
 {
 	return net->busy == 0 && !sock_next((struct net *)(uintptr_t)net, NULL);
 }
+
+/**
+ * stack_listens() - does a socket wait for a peer on a port?
+ * @net:   namespace
+ * @port:  host order; of TCP (listening) or UDP (bound)
+ */
+bool stack_listens(const struct net *net, uint16_t port)
+{
+	const struct sock *sk = NULL;
+
+	while ((sk = sock_next((struct net *)(uintptr_t)net, sk))) {
+		if (sk->family != AF_INET || inet_sk(sk)->num != port)
+			continue;
+		if (sk->type == SOCK_STREAM ? sk->state == TCP_LISTEN : sk->type == SOCK_DGRAM)
+			return true;
+	}
+	return false;
+}

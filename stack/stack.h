@@ -13,5 +13,7 @@ bool stack_run(struct net *net, ktime_t now);
 ktime_t stack_next_event(const struct net *net);
 /* Nothing left that needs time: no socket, no TIME-WAIT, no orphan. */
 bool stack_idle(const struct net *net);
+/* A socket waits for a peer on the port (host order): TCP listening, UDP bound. */
+bool stack_listens(const struct net *net, uint16_t port);
 
 #endif

@@ -170,6 +170,12 @@ struct reason {
 	uint64_t count;
 };
 
+/* A name that needs no server. */
+struct host_name {
+	const char *name;
+	struct in_addr addr;          /* big endian */
+};
+
 struct report_totals {
 	uint64_t accepted, refused, malformed, fd_exhausted, connections;
 };
@@ -193,6 +199,8 @@ struct host {
 	struct watch dev_watch, link_watch, signal_watch, stop_watch;
 	struct diag *diag;
 	struct resolver *resolver;
+	const struct host_name *names; /* known without a server; of a laboratory */
+	size_t name_count;
 
 	struct list_head anchors, dirty, controls, ctl_pending, lingers, lifelines;
 	struct list_head limbo;       /* untouched children that lost their holder */
@@ -234,6 +242,8 @@ void host_bury(struct host *h, struct watch *w);
 /* One turn; @wait_ns: at most, negative = as long as nothing happens. */
 void host_settle(struct host *h);
 void host_turn(struct host *h, int64_t wait_ns);
+int64_t host_wait_time(struct host *h);
+void host_take_time(struct host *h);
 void host_run(struct host *h);
 
 /* --- startup.c --- */

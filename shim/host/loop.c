@@ -113,6 +113,16 @@ static int64_t wait_time(struct host *h, int64_t wait_ns, bool more)
 	return wait_ns >= 0 && wait_ns < left ? wait_ns : left;
 }
 
+/**
+ * host_wait_time() - how long the host has nothing to do, if nothing happens
+ *
+ * Return: nanoseconds; 0 = there is work; negative = for ever
+ */
+int64_t host_wait_time(struct host *h)
+{
+	return wait_time(h, -1, net_rx_pending(h->net));
+}
+
 /* Frames and timers; true = there is more to do at once. */
 static bool run_stack(struct host *h)
 {
@@ -216,6 +226,13 @@ void host_settle(struct host *h)
 	run_stack(h); /* their last segments, where the other end is here too */
 }
 
+/** host_take_time() - for who has slept outside of host_turn(): the stack's clock goes on */
+void host_take_time(struct host *h)
+{
+	h->now = host_clock();
+	net_advance(h->net, h->now);
+}
+
 /**
  * host_turn() - one turn of the loop
  * @wait_ns: longest time to wait; negative = until something happens
@@ -231,8 +248,7 @@ void host_turn(struct host *h, int64_t wait_ns)
 	if (wait_ns != 0 && h->capture)
 		capture_flush(h->capture);
 	n = sys_epoll_wait(h->epfd, events, EVENTS_MAX, wait_ns);
-	h->now = host_clock();
-	net_advance(h->net, h->now);
+	host_take_time(h);
 	for (i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;
 

@@ -381,32 +381,60 @@ static void lookup_done(void *arg, int status, int timeouts, struct ares_addrinf
 }
 
 /*
- * The name that --hostname gave and the address that it stands for need no server, as on Linux with
- * nss-myhostname(8).
+ * Names that need no server: that which --hostname gave, with its address, as on Linux with
+ * nss-myhostname(8), and those of the host's laboratory.
  */
 static struct in_addr own_address(const struct host *h)
 {
 	struct in_addr loopback = { htonl(INADDR_LOOPBACK) };
 
-	return h->cfg.text[OPT_DEV] ? h->cfg.addr : loopback;
+	return h->cfg.addr.s_addr ? h->cfg.addr : loopback;
 }
 
-static bool is_own_name(const struct host *h, const char *node)
+static bool same_name(const char *known, const char *node)
 {
-	const char *own = h->cfg.text[OPT_HOSTNAME];
 	size_t len = strlen(node);
 
 	if (len && node[len - 1] == '.')
 		len--;
-	return own && strlen(own) == len && !strncasecmp(own, node, len);
+	return strlen(known) == len && !strncasecmp(known, node, len);
 }
 
-static void answer_own(struct lookup *l)
+static bool find_name(const struct host *h, const char *node, struct host_name *out)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = own_address(l->r->h) };
+	const char *own = h->cfg.text[OPT_HOSTNAME];
+
+	if (own && same_name(own, node)) {
+		*out = (struct host_name){ own, own_address(h) };
+		return true;
+	}
+	for (size_t i = 0; i < h->name_count; i++) {
+		*out = h->names[i];
+		if (same_name(out->name, node))
+			return true;
+	}
+	return false;
+}
+
+/* NULL: no name that is known here. */
+static const char *find_address(const struct host *h, struct in_addr addr)
+{
+	const char *own = h->cfg.text[OPT_HOSTNAME];
+
+	if (own && h->cfg.addr.s_addr && addr.s_addr == h->cfg.addr.s_addr)
+		return own;
+	for (size_t i = 0; i < h->name_count; i++)
+		if (h->names[i].addr.s_addr == addr.s_addr)
+			return h->names[i].name;
+	return NULL;
+}
+
+static void answer_known(struct lookup *l, const struct host_name *known)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = known->addr };
 	struct ares_addrinfo_node node = { .ai_family = AF_INET, .ai_addrlen = sizeof(sin),
 					   .ai_addr = (struct sockaddr *)&sin };
-	struct ares_addrinfo res = { .nodes = &node, .name = l->r->h->cfg.text[OPT_HOSTNAME] };
+	struct ares_addrinfo res = { .nodes = &node, .name = (char *)(uintptr_t)known->name };
 
 	answer_lookup(l, 0, &res);
 	lookup_end(l);
@@ -417,6 +445,7 @@ void resolver_lookup(struct resolver *r, const struct ctl_resolve *req, const st
 {
 	struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT, .ai_family = AF_INET };
 	struct lookup *l = lookup_start(r, d);
+	struct host_name known;
 
 	if (!l)
 		return;
@@ -427,8 +456,8 @@ void resolver_lookup(struct resolver *r, const struct ctl_resolve *req, const st
 		lookup_end(l);
 		return;
 	}
-	if (is_own_name(r->h, l->req.node)) {
-		answer_own(l);
+	if (find_name(r->h, l->req.node, &known)) {
+		answer_known(l, &known);
 		return;
 	}
 	if (req->flags & AI_CANONNAME)
@@ -457,9 +486,9 @@ static void reverse_done(void *arg, int status, int timeouts, struct hostent *ho
 void resolver_reverse(struct resolver *r, const struct sockaddr *addr, socklen_t len,
 		      const struct deferred *d)
 {
-	const char *own = r->h->cfg.text[OPT_HOSTNAME];
 	struct lookup *l = lookup_start(r, d);
 	struct sockaddr_in sin;
+	const char *known;
 
 	if (!l)
 		return;
@@ -469,8 +498,9 @@ void resolver_reverse(struct resolver *r, const struct sockaddr *addr, socklen_t
 		return;
 	}
 	memcpy(&sin, addr, sizeof(sin));
-	if (own && r->h->cfg.text[OPT_DEV] && sin.sin_addr.s_addr == r->h->cfg.addr.s_addr) {
-		control_answer(&l->reply, 0, NULL, own, strlen(own) + 1);
+	known = find_address(r->h, sin.sin_addr);
+	if (known) {
+		control_answer(&l->reply, 0, NULL, known, strlen(known) + 1);
 		lookup_end(l);
 		return;
 	}

@@ -329,6 +329,16 @@ static const struct in_ifaddr *best_of_device(struct net_device *dev, const stru
 }
 
 /**
+ * inet_set_forwarding() - makes the namespace a router, or a host again
+ * @net:  namespace
+ * @on:   whether packets for others are sent on (ip_forward.c)
+ */
+void inet_set_forwarding(struct net *net, bool on)
+{
+	net->inet->ip_forward = on;
+}
+
+/**
  * inet_select_addr() - choose the source address of what leaves by a device
  * @net:    namespace
  * @dev:    device

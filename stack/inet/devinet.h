@@ -52,6 +52,8 @@ struct in_ifaddr *inet_ifa_next(struct net_device *dev, const struct in_ifaddr *
  */
 int inet_select_addr(struct net *net, struct net_device *dev, const struct inet_addr *dst,
 		     uint8_t scope, struct inet_addr *out);
+/* The namespace is a router (net.ipv4.ip_forward); off at first. */
+void inet_set_forwarding(struct net *net, bool on);
 /* Probing ended: the address is in use from now on, or is given up. For arp_acd.c. */
 void inet_ifa_ready(struct in_ifaddr *ifa);
 void inet_ifa_conflict(struct in_ifaddr *ifa);
