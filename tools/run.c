@@ -137,7 +137,7 @@ static int prepare(const struct host_config *cfg, const char *program, char *pat
 	return ret; /* the connection stays open until exec: the host must not end before */
 }
 
-/** verb_run() - wireshim run [options] [--] PROGRAM [ARG...] */
+/** verb_run() - wireshim run [options] [--] PROGRAM [ARG...]; with --lab first: in a laboratory */
 int verb_run(int argc, char **argv)
 {
 	struct rules_text rules = { .len = 0 };
@@ -145,6 +145,8 @@ int verb_run(int argc, char **argv)
 	char path[PATH_MAX];
 	int first, ret;
 
+	if (argc > 1 && (strcmp(argv[1], "--lab") == 0 || strncmp(argv[1], "--lab=", 6) == 0))
+		return lab_run_program(argc, argv);
 	config_init(&cfg);
 	ret = options_parse(argc, argv, &cfg, &rules, &first);
 	if (ret == 0)

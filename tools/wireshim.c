@@ -38,6 +38,9 @@ static int show_help(void)
 	       "                                                 what running hosts do\n"
 	       "  wireshim stop [--host NAME | --dev IFACE --addr ADDR]\n"
 	       "                                                 end a host now, resetting what is open\n"
+	       "  wireshim lab [--out FOLDER] [--seed N] FILE    several hosts, links and programs\n"
+	       "  wireshim run --lab FILE --as HOST [--after WHAT] [--out FOLDER] [--seed N] [--] PROGRAM\n"
+	       "                                                 one program more in such a laboratory\n"
 	       "  wireshim demo                                  show it, without set-up or root\n"
 	       "  wireshim --help | --version\n\n"
 	       "Options of run:\n");
@@ -56,6 +59,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{ "run", verb_run },       { "attach", verb_attach }, { "status", verb_status },
 		{ "stop", verb_stop },     { "demo", verb_demo },
+		{ "lab", verb_lab },
 	};
 	size_t i;
 

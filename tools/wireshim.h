@@ -19,6 +19,10 @@ int verb_attach(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_demo(int argc, char **argv);
+int verb_lab(int argc, char **argv);
+
+/* --- lab.c: run --lab --- */
+int lab_run_program(int argc, char **argv);
 
 /* --- wireshim.c --- */
 /* "wireshim: ..." on standard error; returns EXIT_USAGE. */
