@@ -54,7 +54,7 @@ stack_src := $(wildcard stack/*.c stack/*/*.c netif/*.c)
 shared_src := $(wildcard shim/*.c)
 program_src := $(wildcard shim/program/*.c) $(shared_src)
 host_src := $(wildcard shim/host/*.c)
-tools_src := $(wildcard tools/*.c) $(shared_src)
+tools_src := $(wildcard tools/*.c tools/packetdrill/*.c) $(shared_src)
 test_src := $(wildcard tests/unit/test_*.c)
 check_src := $(filter-out $(test_src),$(wildcard tests/unit/*.c))
 
@@ -66,7 +66,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all unit-tests test unit diff matrix e2e lint bench demo install uninstall clean help print-% FORCE
+.PHONY: all unit-tests test unit pkt diff matrix e2e lint bench demo install uninstall clean help print-% FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -123,10 +123,12 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcheck.a $(B)/libstack.a
 # --- run ----------------------------------------------------------------------------------------------------------
 RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' SANITIZE='$(SANITIZE)' CC='$(CC)'
 
-test: all $(UNIT_TESTS)     ## unit, differential, matrix and end-to-end tests; the last line counts them
-	@$(RUN) tests/run unit diff matrix e2e
+test: all $(UNIT_TESTS)     ## unit, packet, differential, matrix and end-to-end tests; the last line counts them
+	@$(RUN) tests/run unit pkt diff matrix e2e
 unit: $(UNIT_TESTS)         ## unit tests only
 	@$(RUN) tests/run unit
+pkt: all                    ## packet-level scripts in packetdrill's language; PKT=tests/pkt/rto for one folder
+	@$(RUN) tests/run pkt $(PKT)
 diff: all                   ## the same calls on the kernel's stack and on ours; DIFF=tcp_poll for one program
 	@$(RUN) tests/run diff $(DIFF)
 matrix: all                 ## real programs, each doing its work; MATRIX=tests/matrix/ssh.bats for one file

@@ -41,6 +41,7 @@ static int show_help(void)
 	       "  wireshim lab [--out FOLDER] [--seed N] FILE    several hosts, links and programs\n"
 	       "  wireshim run --lab FILE --as HOST [--after WHAT] [--out FOLDER] [--seed N] [--] PROGRAM\n"
 	       "                                                 one program more in such a laboratory\n"
+	       "  wireshim packetdrill [options] SCRIPT...       play packet-level scripts against the stack\n"
 	       "  wireshim demo                                  show it, without set-up or root\n"
 	       "  wireshim --help | --version\n\n"
 	       "Options of run:\n");
@@ -59,7 +60,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{ "run", verb_run },       { "attach", verb_attach }, { "status", verb_status },
 		{ "stop", verb_stop },     { "demo", verb_demo },
-		{ "lab", verb_lab },
+		{ "lab", verb_lab },       { "packetdrill", verb_packetdrill },
 	};
 	size_t i;
 

@@ -20,6 +20,7 @@ int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_lab(int argc, char **argv);
+int verb_packetdrill(int argc, char **argv); /* packetdrill/ */
 
 /* --- lab.c: run --lab --- */
 int lab_run_program(int argc, char **argv);

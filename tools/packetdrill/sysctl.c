@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sysctl.c - settings of the stack under Linux's names
+ *
+ * Three kinds: fields of struct tcp_sysctls; those with a meaning of their own (the congestion
+ * control); and behaviour that is fixed in this stack, which can be asked for but not changed.
+ */
+#include "tools/packetdrill/sysctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack/core/net_namespace.h"
+#include "stack/tcp/tcp.h"
+
+enum kind { INT, BOOL, TRIPLE };
+
+#define AT(field) offsetof(struct tcp_sysctls, field)
+
+static const struct {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	long min, max;
+} fields[] = {
+	{ "ipv4.tcp_rmem", TRIPLE, AT(rmem), 1, INT32_MAX },
+	{ "ipv4.tcp_wmem", TRIPLE, AT(wmem), 1, INT32_MAX },
+	{ "ipv4.tcp_syn_retries", INT, AT(syn_retries), 1, 127 },
+	{ "ipv4.tcp_synack_retries", INT, AT(synack_retries), 0, 255 },
+	{ "ipv4.tcp_retries1", INT, AT(retries1), 0, 255 },
+	{ "ipv4.tcp_retries2", INT, AT(retries2), 0, 255 },
+	{ "ipv4.tcp_orphan_retries", INT, AT(orphan_retries), 0, 255 },
+	{ "ipv4.tcp_fin_timeout", INT, AT(fin_timeout_s), 0, 100000 },
+	{ "ipv4.tcp_keepalive_time", INT, AT(keepalive_time_s), 1, 32767 },
+	{ "ipv4.tcp_keepalive_intvl", INT, AT(keepalive_intvl_s), 1, 32767 },
+	{ "ipv4.tcp_keepalive_probes", INT, AT(keepalive_probes), 0, 127 },
+	{ "ipv4.tcp_max_syn_backlog", INT, AT(max_syn_backlog), 0, INT32_MAX },
+	{ "core.somaxconn", INT, AT(somaxconn), 0, INT32_MAX },
+	{ "ipv4.tcp_max_tw_buckets", INT, AT(max_tw_buckets), 0, INT32_MAX },
+	{ "ipv4.tcp_max_orphans", INT, AT(max_orphans), 0, INT32_MAX },
+	{ "ipv4.tcp_syncookies", INT, AT(syncookies), 0, 2 },
+	{ "ipv4.tcp_challenge_ack_limit", INT, AT(challenge_ack_limit), 0, INT32_MAX },
+	{ "ipv4.tcp_invalid_ratelimit", INT, AT(invalid_ratelimit_ms), 0, INT32_MAX },
+	{ "ipv4.tcp_timestamps", BOOL, AT(timestamps), 0, 2 },
+	{ "ipv4.tcp_sack", BOOL, AT(sack), 0, 1 },
+	{ "ipv4.tcp_window_scaling", BOOL, AT(window_scaling), 0, 1 },
+	{ "ipv4.tcp_tw_reuse", BOOL, AT(tw_reuse), 0, 2 },
+	{ "ipv4.tcp_slow_start_after_idle", BOOL, AT(slow_start_after_idle), 0, 1 },
+	{ "ipv4.tcp_moderate_rcvbuf", BOOL, AT(moderate_rcvbuf), 0, 1 },
+	{ "ipv4.tcp_rfc1337", BOOL, AT(rfc1337), 0, 1 },
+	{ "ipv4.tcp_abort_on_overflow", BOOL, AT(abort_on_overflow), 0, 1 },
+};
+
+/* What cannot be otherwise here, or makes no difference to packets (any == true). */
+static const struct {
+	const char *name, *value;
+	bool any;
+} fixed[] = {
+	{ "ipv4.tcp_dsack", "1", false },
+	{ "ipv4.tcp_fack", "0", false },
+	{ "ipv4.tcp_reordering", "3", false },
+	{ "ipv4.tcp_tso_win_divisor", "3", true },
+	{ "ipv4.tcp_min_tso_segs", "2", true },
+	{ "ipv4.tcp_limit_output_bytes", "", true },
+	{ "ipv4.tcp_no_metrics_save", "1", true },
+	{ "ipv4.tcp_stdurg", "0", false },
+	{ "mptcp.enabled", "0", true },
+};
+
+static int fail(int err, char *why, size_t size, const char *name, const char *what)
+{
+	snprintf(why, size, "sysctl net.%.60s: %s", name, what);
+	return err;
+}
+
+/* One number behind white space; @text is moved behind it. */
+static bool take_number(const char **text, long min, long max, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(*text, &end, 0);
+	if (errno || end == *text || *out < min || *out > max)
+		return false;
+	*text = end;
+	return true;
+}
+
+static int set_field(struct net *net, size_t i, const char *value, char *why, size_t size)
+{
+	char *place = (char *)&net->tcp->sysctl + fields[i].offset;
+	int n = fields[i].kind == TRIPLE ? 3 : 1, values[3], k;
+	long v;
+
+	for (k = 0; k < n; k++) {
+		if (!take_number(&value, fields[i].min, fields[i].max, &v))
+			return fail(-EINVAL, why, size, fields[i].name, "the value is out of range");
+		values[k] = (int)v;
+	}
+	if (value[strspn(value, " \t\n")])
+		return fail(-EINVAL, why, size, fields[i].name, "something follows the value");
+	if (fields[i].kind == BOOL)
+		*(bool *)place = values[0] != 0;
+	else
+		memcpy(place, values, (size_t)n * sizeof(int));
+	return 0;
+}
+
+static int set_fixed(size_t i, const char *value, char *why, size_t size)
+{
+	char what[100];
+
+	if (fixed[i].any || strcmp(fixed[i].value, value) == 0)
+		return 0;
+	snprintf(what, sizeof(what), "it is always %s in this stack", fixed[i].value);
+	return fail(-ENOTSUP, why, size, fixed[i].name, what);
+}
+
+/* "net.ipv4.x" and "/proc/sys/net/ipv4/x" are "ipv4.x". False: neither. */
+static bool normal_name(const char *name, char *buf, size_t size)
+{
+	char *p;
+
+	if (strncmp(name, "/proc/sys/", 10) == 0)
+		name += 10;
+	if (strncmp(name, "net", 3) != 0 || (name[3] != '.' && name[3] != '/') || strlen(name) - 4 >= size)
+		return false;
+	memcpy(buf, name + 4, strlen(name) - 3);
+	for (p = buf; *p; p++)
+		if (*p == '/')
+			*p = '.';
+	return true;
+}
+
+/**
+ * drill_sysctl_set() - changes a setting
+ * @net:    namespace
+ * @name:   as sysctl or /proc/sys has it
+ * @value:  text
+ * @why:    the reason of a failure
+ * @size:   room there
+ *
+ * Return:  0; -ENOENT; -EINVAL; -ENOTSUP
+ */
+int drill_sysctl_set(struct net *net, const char *name, const char *value, char *why, size_t size)
+{
+	char key[80];
+	size_t i;
+
+	if (!normal_name(name, key, sizeof(key))) {
+		snprintf(why, size, "sysctl %.60s is not one of the network", name);
+		return -ENOENT;
+	}
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (strcmp(fields[i].name, key) == 0)
+			return set_field(net, i, value, why, size);
+	if (strcmp(key, "ipv4.tcp_congestion_control") == 0) {
+		if (tcp_set_default_congestion_control(net, value) == 0)
+			return 0;
+		return fail(-ENOTSUP, why, size, key, "no such algorithm");
+	}
+	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (strcmp(fixed[i].name, key) == 0)
+			return set_fixed(i, value, why, size);
+	return fail(-ENOENT, why, size, key, "not there");
+}
