@@ -82,7 +82,9 @@ static void set_request_options(struct tcp_request *req, const struct tcp_sock *
 		req->mss = (uint16_t)MIN(req->mss, listener->user_mss);
 	req->peer_wnd = (uint16_t)seg->wnd;
 	req->advmss = tcp_advertised_mss(&req->inet, listener->user_mss);
-	tcp_select_initial_window(seg->net, listener->inet.sk.rcvbuf, req->advmss, req->wscale_ok,
+	/* Whole segments as they will be, timestamps and all: 65160 bytes and not 64240, as Linux. */
+	tcp_select_initial_window(seg->net, listener->inet.sk.rcvbuf,
+				  req->advmss - (req->ts_ok ? TCP_TS_OPTLEN : 0), req->wscale_ok,
 				  listener->window_clamp, &req->rcv_wnd, &req->rcv_wscale);
 }
 
