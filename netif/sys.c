@@ -94,6 +94,12 @@ int sys_getsockname(int fd, void *addr, socklen_t *len)
 	return (int)CALL(SYS_getsockname, fd, addr, len);
 }
 
+/** sys_getpeername() - getpeername(2); Return: 0 or negative errno */
+int sys_getpeername(int fd, void *addr, socklen_t *len)
+{
+	return (int)CALL(SYS_getpeername, fd, addr, len);
+}
+
 /** sys_sendto() - sendto(2); Return: bytes sent or negative errno */
 ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const void *addr, socklen_t alen)
 {

@@ -18,6 +18,7 @@ int sys_bind(int fd, const void *addr, socklen_t len);
 int sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 int sys_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
 int sys_getsockname(int fd, void *addr, socklen_t *len);
+int sys_getpeername(int fd, void *addr, socklen_t *len);
 ssize_t sys_sendto(int fd, const void *buf, size_t len, int flags, const void *addr, socklen_t alen);
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);

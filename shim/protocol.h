@@ -20,7 +20,8 @@
  * which descriptor, and the host looks; -ESTALE = no such socket, or it is not yours.
  *
  * A listening socket's anchor carries struct accept_record messages, each with one SCM_RIGHTS
- * descriptor: the program end of the new socket's anchor, whose hello the host has written itself.
+ * descriptor: the program end of the new socket's anchor, whose hello the host has written itself,
+ * or a TCP socket of the kernel, where the listener serves its loopback too.
  *
  * The gate. While a connect() is under way the anchor must not poll writable. The shim asks CONNECT
  * and, when the answer is -EINPROGRESS, sets SO_SNDBUF of the anchor to the minimum and writes
@@ -71,9 +72,10 @@ struct anchor_hello {
 
 enum ctl_op {
 	CTL_HELLO = 1,    /* reply to ctl_hello: data = struct ctl_hello_reply; sent by the host unasked, seq 0 */
-	CTL_BIND,         /* data = sockaddr */
+	CTL_BIND,         /* data = sockaddr; arg[0] = 1: a port to be chosen has to be free on the kernel's
+	                   * 127.0.0.1 too */
 	CTL_CONNECT,      /* data = sockaddr; flags CTL_F_NONBLOCK, CTL_F_FASTOPEN; result 0, -EINPROGRESS, -errno */
-	CTL_LISTEN,       /* arg[0] = backlog */
+	CTL_LISTEN,       /* arg[0] = backlog; arg[1] = 1: on the wildcard, listen on the kernel's 127.0.0.1 too */
 	CTL_GETNAME,      /* arg[0] = 1: peer; reply data = sockaddr */
 	CTL_SETSOCKOPT,   /* arg[0] level, arg[1] name, data = value */
 	CTL_GETSOCKOPT,   /* arg[0] level, arg[1] name, arg[2] = room; reply data = value */
@@ -100,6 +102,7 @@ enum ctl_op {
 	CTL_IFADDRS,      /* reply data = struct ctl_ifaddr of each interface, then of each address */
 	CTL_REASON,       /* data = text: why the socket is the host's; cookie 0: why one was left to the
 	                   * kernel or refused. For reports */
+	CTL_OPTIONS,      /* reply data = struct ctl_option with its value, of each option that was set */
 };
 
 enum ctl_flags {
@@ -149,10 +152,12 @@ struct dgram_hdr {
 
 enum dgram_kind { DGRAM_DATA = 1, DGRAM_ERROR = 2 };
 
+enum accept_kind { ACCEPT_OURS = 0, ACCEPT_KERNEL /* a TCP socket of the kernel's loopback */ };
+
 struct accept_record {
 	uint32_t magic;
-	uint32_t pad;
-	uint64_t cookie;               /* of the descriptor that comes along */
+	uint32_t kind;                 /* enum accept_kind */
+	uint64_t cookie;               /* of the descriptor that comes along; 0 for the kernel's */
 	struct sockaddr_in6 local, peer; /* sin_family says which */
 };
 
@@ -165,6 +170,12 @@ struct ctl_resolved {
 	uint32_t count;                /* of sockaddr_in6-sized entries that follow, ports zero */
 	int32_t gai_error;             /* EAI_*; 0 = ok */
 	char canonname[256];
+};
+
+/* An option that a program has set; @len bytes of its value follow. */
+struct ctl_option {
+	int32_t level, name;
+	uint32_t len;
 };
 
 /* An interface, or one of its addresses. */

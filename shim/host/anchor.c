@@ -71,6 +71,8 @@ struct anchor *anchor_create(struct host *h, int fd, bool seqpacket)
 	a->shutdown_after = -1;
 	a->lowat = 1;
 	a->handing_fd = -1;
+	a->twin.fd = -1;
+	a->twin_fd = -1;
 	a->hello_deadline = h->now + HELLO_MS * NSEC_PER_MSEC;
 	list_init(&a->dirty);
 	list_init(&a->children);
@@ -459,5 +461,6 @@ void anchor_destroy(struct anchor *a)
 	free(a->held);
 	free(a->held_in);
 	free(a->reason);
+	free(a->options);
 	host_bury(h, &a->watch);
 }

@@ -13,6 +13,9 @@
  * kernel limits those in flight per user (ETOOMANYREFS), so at most RECORDS_AHEAD are made in
  * advance; the others wait in the stack, where they cost nothing.
  *
+ * A listener that serves the kernel's loopback too (twin.c) has records of two kinds, made in turns;
+ * record_kinds says which of those not taken yet are whose.
+ *
  * The oldest "children" are claimed first. One whose listener closes before it is claimed was never
  * accepted and is reset, as Linux does.
  */
@@ -52,11 +55,11 @@ static void count_outstanding(struct anchor *a)
 	if (!a->record_truesize || !a->outstanding || a->closed)
 		return;
 	now = (unsigned int)((anchor_queued(a) + a->record_truesize - 1) / a->record_truesize);
-	while (a->outstanding > now && !list_empty(&a->children)) {
-		listen_forget_child(list_first_entry(&a->children, struct anchor, sibling));
-		a->outstanding--;
+	for (; a->outstanding > now; a->outstanding--) {
+		if (!(a->record_kinds & 1) && !list_empty(&a->children))
+			listen_forget_child(list_first_entry(&a->children, struct anchor, sibling));
+		a->record_kinds >>= 1;
 	}
-	a->outstanding = MIN(a->outstanding, now);
 }
 
 static unsigned int records_limit(const struct anchor *a)
@@ -68,7 +71,20 @@ static unsigned int records_limit(const struct anchor *a)
 static void count_to_backlog(struct anchor *a)
 {
 	if (a->sock->sk)
-		a->sock->sk->accept_held = a->outstanding + (a->handing ? 1 : 0);
+		a->sock->sk->accept_held = a->outstanding + (a->handing_fd >= 0 ? 1 : 0);
+}
+
+/* Of a connection of the kernel's: who is there. */
+static void fill_kernels(int fd, struct accept_record *rec)
+{
+	socklen_t len = sizeof(rec->local);
+
+	memset(rec, 0, sizeof(*rec));
+	rec->magic = WIRESHIM_MAGIC;
+	rec->kind = ACCEPT_KERNEL;
+	(void)sys_getsockname(fd, &rec->local, &len);
+	len = sizeof(rec->peer);
+	(void)sys_getpeername(fd, &rec->peer, &len);
 }
 
 static void fill_record(const struct anchor *child, struct accept_record *rec)
@@ -87,7 +103,7 @@ static void fill_record(const struct anchor *child, struct accept_record *rec)
 		memcpy(&rec->peer, &ss, MIN((size_t)n, sizeof(rec->peer)));
 }
 
-/* 0, or -EAGAIN, -ETOOMANYREFS, ... */
+/* @child: NULL = @fd is the kernel's. 0, or -EAGAIN, -ETOOMANYREFS, ... */
 static ssize_t send_record(struct anchor *a, const struct anchor *child, int fd)
 {
 	union {
@@ -106,11 +122,14 @@ static ssize_t send_record(struct anchor *a, const struct anchor *child, int fd)
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-	fill_record(child, &rec);
+	if (child)
+		fill_record(child, &rec);
+	else
+		fill_kernels(fd, &rec);
 	return sys_sendmsg(a->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Sends the record of the child in hand; false: it stays in hand. */
+/* Sends the record of what is in hand; false: it stays there. */
 static bool hand_over(struct anchor *a)
 {
 	struct anchor *child = a->handing;
@@ -129,6 +148,8 @@ static bool hand_over(struct anchor *a)
 	if (!a->record_truesize)
 		a->record_truesize = MAX(1, anchor_queued(a) - before);
 	sys_close(a->handing_fd);
+	if (!child)
+		a->record_kinds |= 1ULL << a->outstanding;
 	a->handing = NULL;
 	a->handing_fd = -1;
 	a->outstanding++;
@@ -190,7 +211,7 @@ static int make_child(struct anchor *a, struct socket *sock)
 }
 
 /* Next connection of the stack into the hand; false: none, or none can be made now. */
-static bool take_next(struct anchor *a)
+static bool take_ours(struct anchor *a)
 {
 	struct socket *sock;
 	int ret = sock_accept(a->sock, &sock);
@@ -205,17 +226,42 @@ static bool take_next(struct anchor *a)
 	return false;
 }
 
+/* The same of the kernel's loopback. What is not taken stays in the kernel's queue. */
+static bool take_kernels(struct anchor *a)
+{
+	int fd;
+
+	if (!a->twin_readable)
+		return false;
+	twin_backlog(a, 1); /* the kernel is not to let another in for the one that is taken here */
+	fd = twin_accept(a);
+	if (fd < 0)
+		return false;
+	a->handing_fd = fd;
+	return true;
+}
+
+/* Whoever had his turn last comes second. */
+static bool take_next(struct anchor *a)
+{
+	bool kernels = a->kernel_next;
+
+	a->kernel_next = !kernels;
+	return kernels ? take_kernels(a) || take_ours(a) : take_ours(a) || take_kernels(a);
+}
+
 /** listen_work() - hands over what is ready and may be handed over */
 void listen_work(struct anchor *a)
 {
 	count_outstanding(a);
 	while (!a->closed && a->outstanding < records_limit(a)) {
-		if (!a->handing && !take_next(a))
+		if (a->handing_fd < 0 && !take_next(a))
 			break;
 		if (!a->writable || !hand_over(a))
 			break;
 	}
 	count_to_backlog(a);
+	twin_backlog(a, 0);
 	a->readable = false;
 }
 
@@ -245,6 +291,11 @@ void listen_end(struct anchor *a)
 {
 	struct anchor *child, *tmp;
 
+	twin_close(a);
+	if (!a->handing && a->handing_fd >= 0) {
+		sys_close(a->handing_fd);
+		a->handing_fd = -1;
+	}
 	list_for_each_entry_safe(child, tmp, &a->children, sibling) {
 		child->orphaned_at = a->host->now;
 		listen_forget_child(child);
@@ -268,7 +319,7 @@ int listen_requeue(struct anchor *listener, struct anchor *child)
 	if (listener->state != ANCHOR_LISTENING || !child->is_child || child->touched || !sock ||
 	    child->parent != listener->cookie)
 		return -EINVAL;
-	if (listener->handing)
+	if (listener->handing_fd >= 0)
 		return -EAGAIN;
 	child->sock = NULL;
 	sock->wake = NULL;

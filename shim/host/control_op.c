@@ -64,12 +64,27 @@ static int32_t reply_name(struct call *k, const struct sockaddr_storage *ss, int
 	return 0;
 }
 
+/* A port that is to be chosen, and one that is given. */
+static int32_t bind_both(struct anchor *a, const struct sockaddr_in *addr)
+{
+	int later = 0;
+	socklen_t len = sizeof(later);
+
+	(void)sock_getsockopt(a->sock, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &later, &len);
+	if (addr->sin_family == AF_INET && !addr->sin_addr.s_addr && !addr->sin_port && !later &&
+	    a->state == ANCHOR_FRESH && a->twin_fd < 0)
+		return twin_bind(a, addr);
+	return sock_bind(a->sock, (const struct sockaddr *)addr, sizeof(*addr));
+}
+
 static int32_t op_bind(struct call *k)
 {
 	_Alignas(8) struct sockaddr_storage ss;
 
 	memset(&ss, 0, sizeof(ss));
 	memcpy(&ss, k->data, MIN(k->len, sizeof(ss)));
+	if (k->req->arg[0] == 1 && k->a->type == SOCK_STREAM && k->len == sizeof(struct sockaddr_in))
+		return bind_both(k->a, (const struct sockaddr_in *)&ss);
 	return sock_bind(k->a->sock, (const struct sockaddr *)&ss, (socklen_t)k->len);
 }
 
@@ -81,6 +96,7 @@ static int32_t op_connect(struct call *k)
 		return -EINVAL;
 	memset(&ss, 0, sizeof(ss));
 	memcpy(&ss, k->data, k->len);
+	twin_close(k->a);
 	if (k->a->type == SOCK_STREAM)
 		return stream_connect(k->a, (const struct sockaddr *)&ss, (socklen_t)k->len,
 				      k->req->flags);
@@ -89,7 +105,21 @@ static int32_t op_connect(struct call *k)
 
 static int32_t op_listen(struct call *k)
 {
-	return listen_start(k->a, (int)k->req->arg[0]);
+	static const struct sockaddr_in any = { .sin_family = AF_INET };
+	bool both = k->req->arg[1] == 1 && k->a->family == AF_INET;
+	struct sockaddr_storage ss;
+	int ret;
+
+	if (both && k->a->state == ANCHOR_FRESH && sock_getname(k->a->sock, &ss, false) > 0 &&
+	    !((struct sockaddr_in *)(void *)&ss)->sin_port)
+		(void)bind_both(k->a, &any);
+	ret = listen_start(k->a, (int)k->req->arg[0]);
+	if (ret == 0 && both && twin_listen(k->a, k->c->uid) == -EADDRINUSE) {
+		host_settle(k->h); /* a listener that was just closed may have it */
+		if (k->a->sock)
+			(void)twin_listen(k->a, k->c->uid);
+	}
+	return ret;
 }
 
 static int32_t op_getname(struct call *k)
@@ -113,6 +143,7 @@ static int32_t op_setsockopt(struct call *k)
 			return -EINVAL;
 		memcpy(&value, k->data, sizeof(value));
 		k->a->oob_inline = value != 0;
+		option_note(k->a, level, name, k->data, k->len);
 		return 0;
 	}
 	ret = sock_setsockopt(k->a->sock, level, name, k->data, (socklen_t)k->len);
@@ -120,8 +151,20 @@ static int32_t op_setsockopt(struct call *k)
 		memcpy(&value, k->data, sizeof(value));
 		k->a->lowat = value > 0 ? (unsigned int)value : 1;
 	}
+	if (ret == 0) {
+		option_note(k->a, level, name, k->data, k->len);
+		if (k->a->twin.fd >= 0)
+			(void)sys_setsockopt(k->a->twin.fd, level, name, k->data, (socklen_t)k->len);
+	}
 	anchor_dirty(k->a);
 	return ret;
+}
+
+static int32_t op_options(struct call *k)
+{
+	k->out = k->a->options;
+	k->out_len = k->a->options_len;
+	return 0;
 }
 
 static int32_t op_getsockopt(struct call *k)
@@ -552,6 +595,7 @@ static const struct op ops[] = {
 	[CTL_CONFIG] = { op_config, false, false },
 	[CTL_STOP] = { op_stop, false, false },
 	[CTL_IFADDRS] = { op_ifaddrs, false, false },
+	[CTL_OPTIONS] = { op_options, true, false },
 	[CTL_REASON] = { op_reason, true, false },
 };
 

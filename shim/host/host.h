@@ -124,13 +124,22 @@ struct anchor {
 	unsigned int outstanding;     /* records in the anchor */
 	int record_truesize;          /* of one record in the anchor, 0 = not measured */
 	struct anchor *handing;       /* child whose record did not fit, or NULL */
-	int handing_fd;
+	int handing_fd;               /* with @handing NULL: a connection of the kernel's */
+	uint64_t record_kinds;        /* of the records in the anchor, oldest in bit 0: 1 = the kernel's */
+	bool kernel_next;             /* the two take turns */
+	struct watch twin;            /* listener on the kernel's loopback, fd -1 = none */
+	int twin_fd;                  /* the same, bound and not listening yet */
+	int twin_queue;               /* backlog that the kernel was told */
+	int twin_err;                 /* why there is none, positive errno */
+	bool twin_readable;
 
 	struct sockaddr_storage target; /* of the connect() under way */
 	socklen_t target_len;
 	struct addr_text addrs;       /* of a connection, for reports */
 	uint64_t started, established; /* ns; 0 = not yet */
 	uint64_t rx_bytes, tx_bytes;  /* to and from the program */
+	uint8_t *options;             /* set by the program: struct ctl_option and value, each */
+	size_t options_len;
 	char *reason;                 /* rule that made it ours; NULL = none did */
 };
 
@@ -331,6 +340,17 @@ void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *
 void lingers_check(struct host *h, struct anchor *only);
 uint64_t lingers_next(const struct host *h);
 void lifelines_clear(struct host *h);
+
+/* --- options.c: what programs have set --- */
+void option_note(struct anchor *a, int level, int name, const void *value, size_t len);
+void options_apply(const struct anchor *a, int fd);
+
+/* --- twin.c: the listener beside ours on the kernel's loopback --- */
+int twin_bind(struct anchor *a, const struct sockaddr_in *addr);
+int twin_listen(struct anchor *a, uint32_t uid);
+void twin_backlog(struct anchor *a, unsigned int more);
+int twin_accept(struct anchor *a);
+void twin_close(struct anchor *a);
 
 /* --- reasons.c --- */
 void reason_of_socket(struct anchor *a, const uint8_t *data, size_t len);

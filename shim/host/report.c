@@ -160,6 +160,10 @@ static void put_socket(struct text *t, struct anchor *a)
 	    a->sock->sk->owner.comm);
 	if (a->state == ANCHOR_LISTENING)
 		put(t, ", backlog %d, %u to be accepted", a->backlog, a->outstanding);
+	if (a->twin.fd >= 0)
+		put(t, ", also on the kernel's 127.0.0.1");
+	else if (a->twin_err)
+		put(t, ", not on the kernel's 127.0.0.1: %s", strerror(a->twin_err));
 	put(t, "%s%s\n", a->reason ? ", " : "", a->reason ? a->reason : "");
 }
 

@@ -113,7 +113,7 @@ static int check_length(const struct sockaddr *addr, socklen_t len)
 	return nowhere(addr) && len ? -EFAULT : 0;
 }
 
-static int do_bind(int fd, const struct sockaddr *addr, socklen_t len)
+static int do_bind(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
 {
 	struct ctl_call c = { .op = CTL_BIND, .data = addr, .len = sizeof(struct sockaddr_in) };
 	int r = check_length(addr, len);
@@ -122,6 +122,7 @@ static int do_bind(int fd, const struct sockaddr *addr, socklen_t len)
 		return r;
 	if (len < sizeof(struct sockaddr_in))
 		return -EINVAL;
+	c.arg[0] = loopback_is_kernels(fd, w);
 	r = sock_control(fd, &c);
 	if (r == 0)
 		fd_flag(fd, FD_BOUND, 0);
@@ -145,7 +146,7 @@ int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	}
 	if (!fd_is_ours(w))
 		return libc()->bind(fd, addr, len);
-	return (int)edge(saved, do_bind(fd, addr, len));
+	return (int)edge(saved, do_bind(fd, w, addr, len));
 }
 
 /**
@@ -174,6 +175,7 @@ int listen(int fd, int backlog)
 	 * for it.
 	 */
 	quiet_begin(&q);
+	c.arg[1] = loopback_is_kernels(fd, w);
 	r = sock_control(fd, &c);
 	if (r == 0 && !(w & FD_LISTEN)) {
 		gate_up(fd);
@@ -323,7 +325,10 @@ static int do_accept(int fd, uint32_t w, struct sockaddr *addr, socklen_t *len, 
 	if (e)
 		atomic_store_explicit(&e->acceptor, (uint32_t)getpid(), memory_order_relaxed);
 	fd_forget(child);
-	fd_register(child,
+	if (record.kind == ACCEPT_KERNEL)
+		fd_set_foreign(child);
+	else
+		fd_register(child,
 		    FD_STREAM | FD_ATTACHED | FD_CONNECTED | FD_BOUND | (w & FD_OTHER) |
 			    (uint32_t)IPPROTO_TCP << FD_PROTOCOL_SHIFT,
 		    record.cookie);

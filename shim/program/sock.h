@@ -42,6 +42,7 @@ int sock_to_kernel(int fd);
 int sock_renew(int fd);
 
 /* call_poll.c */
+void epoll_take_out(int fd, uint64_t cookie);
 void epoll_add_again(int fd, uint64_t old_cookie);
 void epoll_fork_child(void);
 

@@ -246,3 +246,20 @@ int sock_decide(int fd, uint32_t w, enum decide_at at, const struct sockaddr *ad
 	ret = sock_to_kernel(fd);
 	return ret < 0 ? ret : 1;
 }
+
+/**
+ * loopback_is_kernels() - would a TCP socket bound to 127.0.0.1 be left to the kernel?
+ * @fd: a socket of ours that is, or will be, bound to the wildcard address
+ * @w:  its word
+ *
+ * Then a listener there is to serve the kernel's loopback as well.
+ */
+bool loopback_is_kernels(int fd, uint32_t w)
+{
+	struct sockaddr_in own;
+	struct rule_subject s = { .proto = RULE_TCP, .local = &own };
+
+	own_address(fd, w, &own);
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return (w & FD_STREAM) && find_rule(&s)->verdict == RULE_KERNEL;
+}
