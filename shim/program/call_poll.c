@@ -45,6 +45,15 @@ static struct registration *find(uint64_t cookie, int epfd, int fd)
 	return NULL;
 }
 
+/* If none is free, the next in turn is forgotten. */
+static struct registration *free_entry(void)
+{
+	for (int i = 0; i < REGISTRATIONS; i++)
+		if (!seen.list[i].cookie)
+			return &seen.list[i];
+	return &seen.list[seen.next++ % REGISTRATIONS];
+}
+
 static void note(int epfd, int op, int fd, const struct epoll_event *event)
 {
 	uint64_t cookie = fd_cookie(fd);
@@ -59,9 +68,29 @@ static void note(int epfd, int op, int fd, const struct epoll_event *event)
 			r->cookie = 0;
 	} else {
 		if (!r)
-			r = &seen.list[seen.next++ % REGISTRATIONS];
+			r = free_entry();
 		*r = (struct registration){ cookie, epfd, fd, *event };
 	}
+	pthread_mutex_unlock(&seen.lock);
+	quiet_end(&q);
+}
+
+/**
+ * epoll_take_out() - the number is about to get another file: end the registrations of its old one
+ * @fd:     the number
+ * @cookie: the socket that is there
+ *
+ * Where another process has that file too they would outlive it, and go on reporting it.
+ */
+void epoll_take_out(int fd, uint64_t cookie)
+{
+	struct quiet q;
+
+	quiet_begin(&q);
+	pthread_mutex_lock(&seen.lock);
+	for (int i = 0; i < REGISTRATIONS; i++)
+		if (seen.list[i].cookie == cookie && seen.list[i].fd == fd)
+			SYS(epoll_ctl, seen.list[i].epfd, EPOLL_CTL_DEL, fd, NULL);
 	pthread_mutex_unlock(&seen.lock);
 	quiet_end(&q);
 }

@@ -3,96 +3,77 @@
  * Putting another socket under a number.
  *
  * To the kernel: a socket that the rules (verdict.c) leave to it becomes a kernel socket of the
- * same type, flags and options, under the same number. The options set so far are read back from
- * the host. Nothing else ever moves a socket to the kernel.
+ * same type, flags and options, under the same number. The host remembers the options set so far. Nothing else ever moves a socket to the kernel.
  *
  * A new anchor: after a non-blocking connect() failed, the old one has ended for good, as POLLERR
  * and POLLHUP showed; the next connect() on the number needs another.
  *
- * dup3 over a number ends its registrations in epoll sets; those that were seen are made again.
+ * All numbers that the process has for the socket get the new file. dup3 over a number ends its
+ * registrations in epoll sets; those that were seen are made again. Duplicates and registrations
+ * that other processes have (of before a fork, or passed on) stay with the old file.
  */
 #include "shim/program/real.h"
 #include "shim/program/sock.h"
 #include "shim/program/config.h"
 #include "shim/program/fdcache.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/time.h>
 
-struct kept_option {
-	int level, name;
-	size_t size;
-	bool doubled; /* read back as twice what was set */
-};
+enum { OPTIONS_ROOM = 8192 };
 
-static const struct kept_option kept_options[] = {
-	{ SOL_SOCKET, SO_REUSEADDR, sizeof(int), false },
-	{ SOL_SOCKET, SO_REUSEPORT, sizeof(int), false },
-	{ SOL_SOCKET, SO_KEEPALIVE, sizeof(int), false },
-	{ SOL_SOCKET, SO_BROADCAST, sizeof(int), false },
-	{ SOL_SOCKET, SO_OOBINLINE, sizeof(int), false },
-	{ SOL_SOCKET, SO_DONTROUTE, sizeof(int), false },
-	{ SOL_SOCKET, SO_PRIORITY, sizeof(int), false },
-	{ SOL_SOCKET, SO_RCVLOWAT, sizeof(int), false },
-	{ SOL_SOCKET, SO_TIMESTAMP, sizeof(int), false },
-	{ SOL_SOCKET, SO_LINGER, sizeof(struct linger), false },
-	{ SOL_SOCKET, SO_SNDBUF, sizeof(int), true },
-	{ SOL_SOCKET, SO_RCVBUF, sizeof(int), true },
-	{ IPPROTO_IP, IP_TOS, sizeof(int), false },
-	{ IPPROTO_IP, IP_TTL, sizeof(int), false },
-	{ IPPROTO_IP, IP_RECVERR, sizeof(int), false },
-	{ IPPROTO_IP, IP_PKTINFO, sizeof(int), false },
-	{ IPPROTO_IP, IP_RECVTTL, sizeof(int), false },
-	{ IPPROTO_IP, IP_RECVTOS, sizeof(int), false },
-	{ IPPROTO_IP, IP_HDRINCL, sizeof(int), false },
-	{ IPPROTO_IP, IP_MTU_DISCOVER, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_NODELAY, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_CORK, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_KEEPIDLE, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_KEEPINTVL, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_KEEPCNT, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT, sizeof(int), false },
-	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, sizeof(int), false },
-};
-
-/* Sets on @to what the host's socket behind @fd has and the kernel's default does not. */
-static void copy_host_options(int fd, int to)
+/* One option, as the program gave it. */
+static void copy_option(int fd, int to, const struct ctl_option *o, const void *value)
 {
-	for (size_t i = 0; i < sizeof(kept_options) / sizeof(kept_options[0]); i++) {
-		const struct kept_option *o = &kept_options[i];
-		int now[2] = { 0, 0 }, have[2] = { 0, 0 };
-		socklen_t len = (socklen_t)o->size;
-		struct ctl_call c = {
-			.op = CTL_GETSOCKOPT,
-			.arg = { (uint32_t)o->level, (uint32_t)o->name, (uint32_t)o->size },
-			.reply = now,
-			.room = o->size,
-		};
+	struct sock_fprog prog = { .len = (unsigned short)(o->len / sizeof(struct sock_filter)),
+				   .filter = (struct sock_filter *)(uintptr_t)value };
+	long r;
 
-		if (SYS(getsockopt, to, o->level, o->name, have, &len) < 0)
-			continue;
-		if (sock_control(fd, &c) < 0 || c.got != o->size || !memcmp(now, have, o->size))
-			continue;
-		if (o->doubled)
-			now[0] /= 2;
-		SYS(setsockopt, to, o->level, o->name, now, o->size);
-	}
+	/* The one option whose value is a pointer (call_opt.c). */
+	if (o->level == SOL_SOCKET && (o->name == SO_ATTACH_FILTER || o->name == SO_ATTACH_REUSEPORT_CBPF))
+		r = SYS(setsockopt, to, o->level, o->name, &prog, sizeof(prog));
+	else
+		r = SYS(setsockopt, to, o->level, o->name, value, o->len);
+	if (r < 0)
+		shim_log(LOG_WARNING, "fd %d: option %d of level %d is lost, the kernel refuses it: %s",
+			 fd, o->name, o->level, strerror((int)-r));
 }
 
-/* What the kernel keeps for the old file: O_NONBLOCK, O_ASYNC and its owner, time limits. */
+/* Sets on @to what was set on the host's socket behind @fd, in the same order. */
+static int copy_options(int fd, int to)
+{
+	_Alignas(8) char bytes[OPTIONS_ROOM];
+	struct ctl_call c = { .op = CTL_OPTIONS, .reply = bytes, .room = sizeof(bytes) };
+	int r = sock_control(fd, &c);
+	struct ctl_option o;
+
+	for (size_t at = 0; r >= 0 && at + sizeof(o) <= c.got; at += sizeof(o) + o.len) {
+		_Alignas(8) char value[OPTIONS_ROOM];
+
+		memcpy(&o, bytes + at, sizeof(o));
+		if (o.len > c.got - at - sizeof(o))
+			break;
+		memcpy(value, bytes + at + sizeof(o), o.len);
+		copy_option(fd, to, &o, value);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What the kernel keeps for the old file: owner and signal, O_NONBLOCK and O_ASYNC, time limits. */
 static void copy_file_state(int fd, int to)
 {
 	static const int limits[] = { SO_RCVTIMEO, SO_SNDTIMEO };
-	long owner = SYS(fcntl, fd, F_GETOWN, 0);
-	long status = SYS(fcntl, fd, F_GETFL, 0);
+	struct f_owner_ex owner = { .pid = 0 };
+	long sig = SYS(fcntl, fd, F_GETSIG, 0);
 
-	SYS(fcntl, to, F_SETFL, status);
-	if (owner)
-		SYS(fcntl, to, F_SETOWN, owner);
+	if (SYS(fcntl, fd, F_GETOWN_EX, &owner) == 0 && owner.pid)
+		SYS(fcntl, to, F_SETOWN_EX, &owner);
+	if (sig > 0)
+		SYS(fcntl, to, F_SETSIG, sig);
+	SYS(fcntl, to, F_SETFL, SYS(fcntl, fd, F_GETFL, 0));
 	for (int i = 0; i < 2; i++) {
 		struct timeval tv = { 0, 0 };
 		socklen_t len = sizeof(tv);
@@ -103,14 +84,42 @@ static void copy_file_state(int fd, int to)
 	}
 }
 
-/* Puts @to in the place of @fd, with @fd's close-on-exec; @to's own number is given back. */
+/* Puts @to in the place of @fd, with @fd's close-on-exec. */
 static int put_over(int fd, long to)
 {
 	bool cloexec = SYS(fcntl, fd, F_GETFD, 0) & FD_CLOEXEC;
 	long r = SYS(dup3, to, fd, cloexec ? O_CLOEXEC : 0);
 
-	SYS(close, to);
 	return r < 0 ? (int)r : 0;
+}
+
+/* The same for every number of this process that has the socket @cookie; @word: of what is there then. */
+static int put_over_all(int fd, uint64_t cookie, long to, uint32_t word)
+{
+	uint64_t now = word & FD_FOREIGN ? 0 : fd_read_cookie((int)to);
+	int r = 0;
+
+	for (int chunk = 0; chunk < FD_CHUNKS; chunk++) {
+		if (!atomic_load(&fd_chunks[chunk]))
+			continue;
+		for (int n = chunk * FD_CHUNK; r == 0 && n < (chunk + 1) * FD_CHUNK; n++) {
+			if (n != fd && (!fd_is_ours(atomic_load(&fd_entry(n)->word)) ||
+					fd_cookie(n) != cookie || fd_read_cookie(n) != cookie))
+				continue;
+			epoll_take_out(n, cookie);
+			r = put_over(n, to);
+			if (r < 0)
+				break;
+			fd_forget(n);
+			if (word & FD_FOREIGN)
+				fd_set_foreign(n);
+			else
+				fd_register(n, word, now);
+			epoll_add_again(n, cookie);
+		}
+	}
+	SYS(close, to);
+	return r;
 }
 
 static int bind_as_before(int fd, int to)
@@ -141,21 +150,15 @@ int sock_to_kernel(int fd)
 	if (to < 0)
 		return (int)to;
 	if (w & FD_ATTACHED)
-		copy_host_options(fd, (int)to);
+		r = copy_options(fd, (int)to);
 	copy_file_state(fd, (int)to);
-	if (w & FD_BOUND)
+	if (r == 0 && (w & FD_BOUND))
 		r = bind_as_before(fd, (int)to);
 	if (r < 0) {
 		SYS(close, to);
 		return r;
 	}
-	r = put_over(fd, to);
-	if (r < 0)
-		return r;
-	fd_forget(fd);
-	fd_set_foreign(fd);
-	epoll_add_again(fd, cookie);
-	return 0;
+	return put_over_all(fd, cookie, to, FD_FOREIGN);
 }
 
 /**
@@ -168,17 +171,9 @@ int sock_renew(int fd)
 	uint32_t w = fd_word(fd);
 	long to = SYS(socket, AF_UNIX,
 		      (int)((w & FD_STREAM) ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0);
-	uint64_t old = fd_cookie(fd);
-	int r;
 
 	if (to < 0)
 		return (int)to;
 	copy_file_state(fd, (int)to);
-	r = put_over(fd, to);
-	if (r < 0)
-		return r;
-	fd_forget(fd);
-	fd_register(fd, w & (FD_STREAM | FD_RAW | 255U << FD_PROTOCOL_SHIFT), fd_read_cookie(fd));
-	epoll_add_again(fd, old);
-	return 0;
+	return put_over_all(fd, fd_cookie(fd), to, w & (FD_STREAM | FD_RAW | 255U << FD_PROTOCOL_SHIFT));
 }

@@ -36,6 +36,10 @@ struct end {
 	int gate_left, err;
 	struct sockaddr_in local, peer;
 	int options[64];
+	struct {
+		struct ctl_option option;
+		int value;
+	} last; /* the option that was set last */
 };
 
 struct fake_host {
@@ -263,6 +267,12 @@ static int socket_request(struct fake_host *h, struct end *e, const struct ctl_m
 		if (m->arg[1] >= 64)
 			return -ENOPROTOOPT;
 		memcpy(&e->options[m->arg[1]], data, sizeof(int));
+		e->last.option = (struct ctl_option){ (int)m->arg[0], (int)m->arg[1], sizeof(int) };
+		memcpy(&e->last.value, data, sizeof(int));
+		return 0;
+	case CTL_OPTIONS:
+		*out = &e->last;
+		*out_len = e->last.option.len ? sizeof(e->last) : 0;
 		return 0;
 	case CTL_GETSOCKOPT:
 		value = m->arg[1] == SO_ACCEPTCONN ? e->listening
