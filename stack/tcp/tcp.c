@@ -71,12 +71,14 @@ static void reset_connection(struct tcp_sock *tp)
 {
 	size_t from = offsetof(struct tcp_sock, iss), to = offsetof(struct tcp_sock, ca);
 
-	free(tp->sacked);
 	tcp_cleanup_congestion_control(tp);
 	sock_reset_flag(tcp_to_sk(tp), SOCK_EARLY);
 	memset((char *)tp + from, 0, to - from);
 	skb_queue_head_init(&tp->write_queue);
 	skb_queue_head_init(&tp->ofo_queue);
+	list_init(&tp->sent_seq);
+	list_init(&tp->sent_time);
+	list_init(&tp->sent_lost);
 	tp->rto_us = TCP_RTO_INIT_US;
 	tp->min_rtt_us = UINT32_MAX;
 	tp->mss_clamp = TCP_MSS_DEFAULT_V4;
@@ -108,6 +110,7 @@ static int tcp_init_sock(struct sock *sk)
  */
 void tcp_write_queue_purge(struct tcp_sock *tp)
 {
+	tcp_sent_purge(tp);
 	skb_queue_purge(&tp->write_queue);
 	tp->send_hint = NULL;
 	tp->inet.sk.wmem_queued = 0;
@@ -122,8 +125,6 @@ static void tcp_destroy_sock(struct sock *sk)
 	tcp_cleanup_congestion_control(tp);
 	tcp_write_queue_purge(tp);
 	tcp_ofo_purge(tp);
-	free(tp->sacked);
-	tp->sacked = NULL;
 	inet_ehash_remove(&tp->inet);
 	inet_listen_remove(&tp->inet);
 	inet_put_port(sk);
@@ -247,7 +248,7 @@ static void start_connection(struct tcp_sock *tp)
 	tp->iss = tp->write_seq ? tp->write_seq : tcp_secure_isn(net, inet);
 	tp->ts_off = tcp_secure_ts_off(net, &inet->saddr, &inet->daddr);
 	tp->snd_una = tp->snd_up = tp->snd_sml = tp->iss;
-	tp->snd_nxt = tp->write_seq = tp->high_rxt = tp->lost_seq = tp->iss + 1;
+	tp->snd_nxt = tp->write_seq = tp->iss + 1;
 	tp->ts_ok = sysctl->timestamps;
 	tp->sack_ok = sysctl->sack;
 	tp->wscale_ok = sysctl->window_scaling;

@@ -4,8 +4,9 @@
  *
  * A segment's walk:   tcp_rcv (tcp_ipv4.c) finds the socket
  *                     -> tcp_rcv_state_process (tcp_input.c), the RFC's steps in the RFC's order
- *                        -> tcp_ack (tcp_ack.c: what was acknowledged; tcp_recovery.c: what is lost;
- *                           tcp_cong.c: how much may be in flight)
+ *                        -> tcp_ack (tcp_ack.c: what was acknowledged, by the records of tcp_sent.c;
+ *                           tcp_recovery.c, tcp_rack.c: what is lost; tcp_cong.c, tcp_prr.c: how much
+ *                           may be in flight)
  *                        -> tcp_data_queue (tcp_reass.c: text into order)
  *                     -> tcp_output (tcp_output.c: what may be sent now)
  * A call's walk:      tcp_sendmsg, tcp_recvmsg, ... (tcp.c) -> tcp_output
@@ -23,6 +24,7 @@
 #include "stack/inet/af_inet.h"
 #include "stack/inet/ip.h"
 #include "stack/tcp/tcp_cong.h"
+#include "stack/tcp/tcp_sent.h"
 #include "stack/tcp/tcp_seq.h"
 
 /* ---- on the wire ----------------------------------------------------------------------------- */
@@ -124,13 +126,17 @@ static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
 #define TCP_MIN_SND_MSS   48U
 #define TCP_INIT_CWND     10U        /* segments, RFC 6928 */
 #define TCP_INFINITE_SSTHRESH 0x7fffffffU /* no loss yet, as Linux */
-#define TCP_DUPTHRESH     3U
-#define TCP_MAX_DUPTHRESH 300U       /* as Linux */
+#define TCP_MAX_SENT      65536U     /* records of one connection */
 #define TCP_PAWS_24DAYS_MS (24ULL * 24 * 3600 * 1000)
 #define TCP_MAX_WSCALE    14
 #define TCP_MAX_QUICKACKS 16U
 #define TCP_GSO_MAX_PAYLOAD 65535U
 #define TCP_CMSG_INQ      36         /* TCP_CM_INQ of <linux/tcp.h>, which cannot be included beside sock.h */
+
+/* tcp_recovery, Linux's bits. */
+enum tcp_recovery_flags {
+	TCP_RACK_LOSS_DETECTION = 1, TCP_RACK_STATIC_REO_WND = 2, TCP_RACK_NO_DUPTHRESH = 4,
+};
 
 /* Writable settings, under Linux's names (net.ipv4.tcp_*, times in the unit of the name). */
 struct tcp_sysctls {
@@ -144,7 +150,11 @@ struct tcp_sysctls {
 	int syncookies;                  /* 0 never, 1 when the SYN queue is full, 2 always */
 	int challenge_ack_limit;         /* per second, RFC 5961 10 */
 	int invalid_ratelimit_ms;        /* between two ACKs of one connection for junk */
-	bool timestamps, sack, window_scaling, tw_reuse, slow_start_after_idle, moderate_rcvbuf, rfc1337;
+	int recovery;                    /* enum tcp_recovery_flags */
+	int early_retrans;               /* 3, 4: tail loss probes */
+	int frto;                        /* F-RTO: 0 = off */
+	int reordering, max_reordering;  /* DupThresh: initial and largest, segments */
+	bool timestamps, sack, dsack, window_scaling, tw_reuse, slow_start_after_idle, moderate_rcvbuf, rfc1337;
 	bool abort_on_overflow;
 };
 
@@ -179,6 +189,9 @@ struct netns_tcp {
 /* ---- the control block ----------------------------------------------------------------------- */
 
 enum tcp_timers { TCPT_REXMT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_PACE, TCPT_COUNT };
+
+/* What TCPT_REXMT runs for. */
+enum tcp_rexmt_kinds { REXMT_RTO, REXMT_TLP, REXMT_REO };
 
 struct tcp_timer {
 	struct timer_list timer;
@@ -276,8 +289,6 @@ struct tcp_sock {
 	uint32_t srtt_us, rttvar_us; /* srtt 0 = no sample yet */
 	uint32_t rto_us;        /* without backoff */
 	uint32_t min_rtt_us;    /* UINT32_MAX = none */
-	uint32_t rtt_seq;       /* ACK from here on ends the measurement */
-	ktime_t rtt_time;       /* when the timed segment left; 0 = none timed */
 	uint8_t backoff;        /* doublings of rto_us */
 	uint8_t retransmits;    /* timeouts in a row without progress */
 	uint8_t probes_out;     /* zero-window or keepalive probes without answer */
@@ -285,23 +296,54 @@ struct tcp_sock {
 	ktime_t timeout_stamp;  /* last retransmission timeout */
 	ktime_t syn_stamp;      /* when the SYN left first */
 
-	/* Loss recovery (RFC 6675 names; tcp_recovery.c). */
-	struct seq_range *sacked; /* SACKed ranges above snd_una, ascending, disjoint */
-	uint16_t nsacked, sacked_cap;
-	uint32_t sacked_bytes;  /* sum of the above */
-	uint8_t ca_state;       /* enum tcp_ca_states */
-	uint32_t dupacks;       /* duplicate ACKs since snd_una moved */
-	uint32_t recover;       /* RecoveryPoint */
-	uint32_t high_rxt;      /* HighRxt: retransmitted up to here */
-	uint32_t lost_seq;      /* un-SACKed text below is lost (IsLost) */
-	uint32_t rescue_rxt;    /* RescueRxt: snd_una must pass it before the tail is sent again */
-	uint32_t rxt_mark;      /* snd_nxt at the last retransmission: text above is newer */
-	uint32_t reno_sacked;   /* bytes that duplicate ACKs say have left (without SACK) */
-	uint32_t dupthresh;     /* DupThresh; grows when segments turn out to change places */
-	bool undo_possible;     /* the last reduction may yet prove needless */
-	bool undo_timeout;      /* ... and came by a timeout */
+	/* What is under way: one record a transmission (tcp_sent.c). */
+	struct list_head sent_seq;  /* all, ascending */
+	struct list_head sent_time; /* in flight, by last transmission */
+	struct list_head sent_lost; /* to be sent again, ascending */
+	struct tcp_sent *sack_hint; /* where the last SACK was found; NULL = none */
+	uint32_t sent_nr;           /* records */
+	uint64_t xmit_order;        /* transmissions so far */
+	uint32_t packets_out, sacked_out, lost_out, retrans_out; /* segments */
+	uint32_t sacked_bytes, lost_bytes, retrans_bytes;
+	struct seq_range sack_cache[TCP_MAX_SACK_BLOCKS]; /* blocks of the last ACK with SACK, ascending */
+	uint8_t sack_cache_nr;
+
+	/* Rate of delivery (tcp_rate.c); bytes. */
+	uint64_t delivered_bytes;   /* acknowledged or SACKed so far */
+	uint64_t delivered_ce_bytes; /* ... of them with a congestion mark */
+	uint64_t lost_total;        /* marked lost so far */
+	uint64_t app_limited;       /* delivered_bytes at the end of what left with room to spare; 0 = none */
+	ktime_t delivered_time;     /* last delivery */
+	ktime_t first_tx_time;      /* start of the sending phase of the current sample */
+
+	/* RACK-TLP (RFC 8985 names; tcp_rack.c, tcp_tlp.c). */
+	uint64_t rack_order;        /* of the newest transmission delivered; stands for RACK.xmit_ts */
+	uint32_t rack_end;          /* ... its end */
+	uint32_t rack_rtt_us;
+	uint32_t rack_fack;         /* highest number SACKed or acknowledged */
+	uint32_t rack_dsack_round;  /* ACK that ends the round of the last D-SACK */
+	uint8_t rack_reo_mult;      /* reo_wnd in quarters of the least round trip; 0 = 1 */
+	uint8_t rack_reo_persist;   /* recoveries until that is 1 again */
+	bool rack_valid, rack_dsack_round_set;
+	bool tlp_out, tlp_retrans;  /* a probe is out; it was text sent before */
+	uint32_t tlp_high_seq;      /* snd_nxt behind the probe */
+	uint8_t rexmt_kind;         /* enum tcp_rexmt_kinds: what TCPT_REXMT runs for */
+
+	/* Loss recovery (tcp_recovery.c, tcp_loss.c, tcp_prr.c, tcp_undo.c). */
+	uint8_t ca_state;           /* enum tcp_ca_states */
+	bool frto;                  /* F-RTO is looking whether the timeout was right */
+	bool send_new_only;         /* ... and wants new text */
+	uint32_t recover;           /* RecoveryPoint: snd_nxt when the state began */
+	uint32_t reordering;        /* DupThresh, segments; grows with the distance of reordering */
+	uint32_t reord_seen;        /* times that text came behind later text */
+	uint32_t dupacks;           /* duplicate ACKs since snd_una moved, without SACK */
+	uint32_t reno_sacked;       /* bytes that duplicate ACKs say have left, without SACK */
+	uint32_t prr_delivered, prr_out; /* bytes in this reduction */
+	uint32_t prior_cwnd;        /* before the reduction */
+	uint32_t prior_ssthresh;    /* that an undo returns to; 0 = none */
+	bool undo_possible;         /* the last reduction may yet prove needless */
+	bool undo_rexmitted;        /* something was sent again since */
 	uint32_t undo_start, undo_bytes; /* snd_una then; sent again since and not reported twice */
-	uint32_t undo_cwnd, undo_ssthresh;
 
 	/* Congestion window (RFC 5681, RFC 9438); bytes. */
 	uint32_t snd_cwnd, snd_ssthresh;
@@ -442,6 +484,8 @@ uint32_t tcp_write_syn_options(uint8_t *p, const struct tcp_options *o);
 uint32_t tcp_established_optlen(const struct tcp_sock *tp);
 uint32_t tcp_write_established_options(struct tcp_sock *tp, uint8_t *p);
 uint32_t tcp_ts_clock(const struct net *net, uint32_t ts_off);
+/* What the clock showed at @at. */
+static inline uint32_t tcp_ts_at(ktime_t at, uint32_t ts_off) { return (uint32_t)(at / NSEC_PER_MSEC) + ts_off; }
 uint32_t tcp_write_ts_option(uint8_t *p, uint32_t tsval, uint32_t tsecr);
 
 /* ---- tcp_minisock.c: SYN-RECEIVED ------------------------------------------------------------ */
@@ -501,23 +545,52 @@ void tcp_rcv_rtt_measure(struct tcp_sock *tp, const struct tcp_segment *seg);
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us);
 uint32_t tcp_rto_us(const struct tcp_sock *tp); /* with backoff */
+uint32_t tcp_rto_left_us(const struct tcp_sock *tp);
 void tcp_rearm_rto(struct tcp_sock *tp);
 bool tcp_fin_acked(const struct tcp_sock *tp);
 
-/* ---- tcp_recovery.c: RFC 6675 ---------------------------------------------------------------- */
-uint32_t tcp_sack_update(struct tcp_sock *tp, const struct tcp_segment *seg);
-void tcp_sack_advance(struct tcp_sock *tp); /* snd_una moved */
-void tcp_sack_clear(struct tcp_sock *tp);
-uint32_t tcp_pipe(const struct tcp_sock *tp);
-void tcp_update_lost(struct tcp_sock *tp);
-/* The next range to retransmit, rule (1), (3), (4) of NextSeg(); false = none. */
-bool tcp_next_lost(const struct tcp_sock *tp, struct seq_range *out);
-bool tcp_next_unsacked(const struct tcp_sock *tp, struct seq_range *out);
+/* ---- tcp_rack.c, tcp_tlp.c: RFC 8985 --------------------------------------------------------- */
+void tcp_rack_advance(struct tcp_sock *tp, const struct tcp_sent *s, struct tcp_ack_news *news);
+void tcp_rack_update_reo_wnd(struct tcp_sock *tp, const struct tcp_ack_news *news);
+void tcp_rack_recovery_ended(struct tcp_sock *tp);
+bool tcp_rack_is_overdue(const struct tcp_sock *tp, const struct tcp_sent *s);
+uint32_t tcp_rack_detect(struct tcp_sock *tp);
+bool tcp_rack_mark_lost(struct tcp_sock *tp);
+void tcp_check_reordering(struct tcp_sock *tp, uint32_t low);
+bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing);
+void tcp_send_loss_probe(struct tcp_sock *tp);
+void tcp_process_tlp_ack(struct tcp_sock *tp, const struct tcp_ack_news *news);
+
+/* ---- tcp_recovery.c: the states -------------------------------------------------------------- */
+bool tcp_use_rack(const struct tcp_sock *tp);
+void tcp_take_sacks(struct tcp_sock *tp, struct tcp_ack_news *news);
+void tcp_add_reno_sack(struct tcp_sock *tp, struct tcp_ack_news *news);
+void tcp_try_keep_open(struct tcp_sock *tp);
 void tcp_enter_recovery(struct tcp_sock *tp);
+void tcp_fastretrans_alert(struct tcp_sock *tp, struct tcp_ack_news *news);
+void tcp_reo_timeout(struct tcp_sock *tp);
+
+/* ---- tcp_loss.c: timeouts -------------------------------------------------------------------- */
 void tcp_enter_loss(struct tcp_sock *tp);
 void tcp_mark_all_lost(struct tcp_sock *tp); /* too large for the path: send all again, same window */
-void tcp_leave_recovery(struct tcp_sock *tp);
-void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r);
+bool tcp_process_loss(struct tcp_sock *tp, struct tcp_ack_news *news);
+
+/* ---- tcp_prr.c: the window on its way down --------------------------------------------------- */
+bool tcp_in_cwnd_reduction(const struct tcp_sock *tp);
+void tcp_init_cwnd_reduction(struct tcp_sock *tp);
+void tcp_cwnd_reduction(struct tcp_sock *tp, uint32_t delivered, uint32_t lost, bool advanced);
+void tcp_end_cwnd_reduction(struct tcp_sock *tp);
+void tcp_enter_cwr(struct tcp_sock *tp);
+
+/* ---- tcp_undo.c ------------------------------------------------------------------------------ */
+void tcp_init_undo(struct tcp_sock *tp);
+bool tcp_any_retrans_done(const struct tcp_sock *tp);
+void tcp_undo_note_dsack(struct tcp_sock *tp, struct seq_range r);
+bool tcp_original_arrived(const struct tcp_sock *tp, const struct tcp_segment *seg);
+bool tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg);
+bool tcp_try_undo_dsack(struct tcp_sock *tp);
+bool tcp_try_undo_partial(struct tcp_sock *tp, const struct tcp_ack_news *news);
+bool tcp_try_undo_loss(struct tcp_sock *tp, const struct tcp_segment *seg, bool frto);
 
 /* ---- tcp_output.c ---------------------------------------------------------------------------- */
 void tcp_output(struct tcp_sock *tp);               /* sends whatever may be sent */
@@ -531,6 +604,8 @@ void tcp_send_synack(struct tcp_request *req);
 void tcp_send_probe(struct tcp_sock *tp);           /* segment that only asks for an ACK */
 void tcp_write_wakeup(struct tcp_sock *tp);         /* zero-window probe */
 int tcp_retransmit_first(struct tcp_sock *tp);
+bool tcp_send_probe_segment(struct tcp_sock *tp); /* TLP: a segment of new text */
+bool tcp_retransmit_tail(struct tcp_sock *tp);    /* TLP: the last segment again */
 uint32_t tcp_current_mss(const struct tcp_sock *tp);
 void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu);
 uint32_t tcp_select_window(struct tcp_sock *tp);    /* window to announce now, bytes; remembers it */
@@ -546,6 +621,13 @@ static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd
 static inline uint32_t tcp_snd_end(const struct tcp_sock *tp) { return tp->write_seq + tp->fin_queued; }
 static inline uint32_t tcp_wnd_end(const struct tcp_sock *tp) { return tp->snd_una + tp->snd_wnd; }
 static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->snd_nxt - tp->snd_una; }
+/* Bytes that may still be in the network (RFC 6675 4, SetPipe(), from counters). */
+static inline uint32_t tcp_pipe(const struct tcp_sock *tp)
+{
+	uint32_t left = tp->sacked_bytes + tp->lost_bytes + tp->reno_sacked, flight = tcp_in_flight(tp);
+
+	return flight - MIN(left, flight) + tp->retrans_bytes;
+}
 static inline uint32_t tcp_unsent(const struct tcp_sock *tp) { return tcp_snd_end(tp) - tp->snd_nxt; }
 
 /* ---- tcp_pacing.c ---------------------------------------------------------------------------- */
@@ -563,6 +645,7 @@ void tcp_init_timers(struct tcp_sock *tp);
 void tcp_destroy_timers(struct tcp_sock *tp);
 void tcp_clear_timers(struct tcp_sock *tp);
 void tcp_arm(struct tcp_sock *tp, enum tcp_timers which, uint64_t delay_us);
+void tcp_arm_rexmt(struct tcp_sock *tp, enum tcp_rexmt_kinds kind, uint64_t delay_us);
 void tcp_disarm(struct tcp_sock *tp, enum tcp_timers which);
 bool tcp_armed(const struct tcp_sock *tp, enum tcp_timers which);
 void tcp_set_keepalive(struct tcp_sock *tp, bool on);

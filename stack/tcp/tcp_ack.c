@@ -2,24 +2,13 @@
 /*
  * What an acknowledgement tells: text that arrived, the peer's window, the round-trip time, loss.
  *
- * tcp_ack() is the fifth check of RFC 9293 3.10.7.4 without its changes of state. It moves snd_una,
- * frees text, takes a round-trip sample, updates the scoreboard, drives the recovery state
- *
- *   OPEN -> DISORDER -> RECOVERY      RFC 6675, RFC 6582        (back to OPEN at the recovery point)
- *     \---------------> LOSS          after a timeout, tcp_timer.c
- *
- * and lets the congestion control grow its window. Sending is left to the caller's tcp_output().
+ * tcp_ack() is the fifth check of RFC 9293 3.10.7.4 without its changes of state. It gathers in a struct
+ * tcp_ack_news what the segment says: records that are acknowledged or SACKed (tcp_sent.c), with the
+ * round-trip time and the rate of delivery that follow from them. From that the recovery is driven
+ * (tcp_recovery.c) and the window moved: by PRR while it goes down (tcp_prr.c), by the congestion
+ * control otherwise. Sending is left to the caller's tcp_output().
  */
 #include "stack/tcp/tcp.h"
-
-/* What one ACK brought. */
-struct ack_news {
-	uint32_t acked;     /* bytes of sequence space */
-	uint32_t sacked;    /* bytes SACKed for the first time */
-	uint32_t flight;    /* in flight before */
-	bool duplicate;     /* RFC 5681 2, or RFC 6675 2 with SACK */
-	int32_t rtt_us;     /* sample; -1 = none */
-};
 
 /* ---- round-trip time (RFC 6298) -------------------------------------------------------------- */
 
@@ -35,7 +24,6 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	uint32_t diff;
 
 	rtt_us = MAX(rtt_us, 1U);
-	tp->min_rtt_us = MIN(tp->min_rtt_us, rtt_us);
 	if (tp->srtt_us == 0) {
 		tp->srtt_us = rtt_us;
 		tp->rttvar_us = rtt_us / 2;
@@ -60,47 +48,92 @@ uint32_t tcp_rto_us(const struct tcp_sock *tp)
 }
 
 /**
+ * tcp_rto_left_us() - what is left of the timeout that began with the first segment's transmission
+ * @tp:  connection
+ *
+ * Return:  microseconds, at least 1
+ */
+uint32_t tcp_rto_left_us(const struct tcp_sock *tp)
+{
+	const struct tcp_sent *head = tcp_sent_head(tp);
+	uint64_t due, now = tcp_net(tp)->now;
+
+	if (!head)
+		return tcp_rto_us(tp);
+	due = head->xmit + tcp_rto_us(tp) * NSEC_PER_USEC;
+	return due > now ? (uint32_t)MAX((due - now) / NSEC_PER_USEC, 1U) : 1;
+}
+
+/**
  * tcp_rearm_rto() - restart the retransmission timer, or stop it when nothing is in flight
  * @tp:  connection
  *
- * Source:  RFC 6298 5.1 to 5.3
+ * Source:  RFC 6298 5.1 to 5.3; time that a planned probe or the wait for reordering took counts
  */
 void tcp_rearm_rto(struct tcp_sock *tp)
 {
-	if (tcp_in_flight(tp)) {
-		tcp_disarm(tp, TCPT_PERSIST);
-		tcp_arm(tp, TCPT_REXMT, tcp_rto_us(tp));
-	} else {
+	if (!tcp_in_flight(tp)) {
 		tcp_disarm(tp, TCPT_REXMT);
+		return;
 	}
+	tcp_disarm(tp, TCPT_PERSIST);
+	if (tcp_armed(tp, TCPT_REXMT) && tp->rexmt_kind != REXMT_RTO)
+		tcp_arm_rexmt(tp, REXMT_RTO, tcp_rto_left_us(tp));
+	else
+		tcp_arm_rexmt(tp, REXMT_RTO, tcp_rto_us(tp));
 }
 
-/* The timed segment gives microseconds; timestamps fill in while retransmissions forbid timing. -1 = none. */
-static int32_t take_rtt_sample(struct tcp_sock *tp, const struct tcp_segment *seg)
+static int64_t us_since(const struct tcp_sock *tp, ktime_t then)
+{
+	return then ? (int64_t)((tcp_net(tp)->now - then) / NSEC_PER_USEC) : -1;
+}
+
+/* From the echoed timestamp, RFC 7323 4.1; -1 = none. */
+static int64_t ts_rtt_us(const struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	struct net *net = tcp_net(tp);
 	uint32_t ms;
-	uint64_t us;
 
-	if (tp->rtt_time && after_eq(seg->ack, tp->rtt_seq)) {
-		us = MIN((net->now - tp->rtt_time) / NSEC_PER_USEC, (uint64_t)INT32_MAX);
-		tcp_rtt_sample(tp, (uint32_t)us);
-		tp->rtt_time = 0;
-		return (int32_t)us;
-	}
-	if (tp->rtt_time || !tp->ts_ok || !seg->opt.has_ts || !seg->opt.tsecr)
+	if (!tp->ts_ok || !seg->opt.has_ts || !seg->opt.tsecr)
 		return -1;
-	ms = tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr; /* RFC 7323 4.1 */
+	ms = tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr;
 	/*
 	 * An echo from before the last timeout may mean a slow path, or that the ACK was lost and the
 	 * peer repeats it: the time then holds our own waiting. Karn's rule holds for it, too.
 	 */
 	if (tp->ca_state == CA_LOSS && ms > (net->now - tp->timeout_stamp) / NSEC_PER_MSEC + 1)
 		return -1;
-	if (ms >= TCP_RTO_MAX_US / 1000)
-		return -1;
-	tcp_rtt_sample(tp, MAX(ms, 1U) * 1000);
-	return (int32_t)(MAX(ms, 1U) * 1000);
+	return ms < TCP_RTO_MAX_US / 1000 ? (int64_t)MAX(ms, 1U) * 1000 : -1;
+}
+
+/*
+ * RFC 6298 3 (Karn): only text that was sent once is timed, from the first of what the ACK covers, or
+ * else of what it SACKs; timestamps fill in while retransmissions forbid that. The congestion control
+ * and min_rtt take the last of it, without the peer's waiting.
+ */
+static void take_rtt_sample(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	const struct tcp_sent *head = tcp_sent_head(tp);
+	int64_t rtt = -1, last = -1, sacked = us_since(tp, news->first_sacked);
+
+	if (news->first_acked && !news->retrans_acked) {
+		rtt = us_since(tp, news->first_acked);
+		last = us_since(tp, news->last_acked);
+	}
+	if (rtt < 0) {
+		rtt = sacked;
+		last = us_since(tp, news->last_sacked);
+	}
+	if (rtt < 0 && news->acked)
+		rtt = last = ts_rtt_us(tp, news->seg);
+	/* The timer is for the first segment: text SACKed that left before it does not put it off. */
+	if (news->acked || (head && sacked > us_since(tp, head->xmit)))
+		news->set_timer = true;
+	if (rtt < 0)
+		return;
+	news->rs.rtt_us = (int32_t)MIN(last, INT32_MAX);
+	tp->min_rtt_us = MIN(tp->min_rtt_us, (uint32_t)MAX(MIN(last, UINT32_MAX - 1), 1));
+	tcp_rtt_sample(tp, (uint32_t)MIN(rtt, UINT32_MAX));
 }
 
 /* ---- text that arrived ----------------------------------------------------------------------- */
@@ -139,18 +172,15 @@ bool tcp_fin_acked(const struct tcp_sock *tp)
 	return tp->fin_queued && tp->snd_una == tp->write_seq + 1;
 }
 
-static void move_snd_una(struct tcp_sock *tp, const struct tcp_segment *seg, struct ack_news *news)
+static void move_snd_una(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
-	news->acked = seg->ack - tp->snd_una;
-	tp->snd_una = seg->ack;
+	news->acked = news->seg->ack - tp->snd_una;
+	tp->snd_una = news->seg->ack;
 	tp->bytes_acked += news->acked;
-	tp->delivered += (news->acked + tp->mss_base - 1) / tp->mss_base;
 	tp->retransmits = 0;
-	tp->retrans_stamp = 0;
 	if (tp->urg_pending && after_eq(tp->snd_una, tp->snd_up))
 		tp->urg_pending = false;
-	news->rtt_us = take_rtt_sample(tp, seg);
-	tcp_sack_advance(tp);
+	tcp_sent_ack(tp, news);
 	free_acked_text(tp);
 }
 
@@ -180,110 +210,101 @@ static bool update_window(struct tcp_sock *tp, const struct tcp_segment *seg)
 	return changed;
 }
 
-/* ---- recovery -------------------------------------------------------------------------------- */
-
-/* Without SACK a duplicate ACK says that one more segment has left the network. */
-static void count_reno(struct tcp_sock *tp)
-{
-	uint32_t mss = tcp_current_mss(tp), flight = tcp_in_flight(tp);
-
-	if (!tp->sack_ok)
-		tp->reno_sacked = MIN(tp->reno_sacked + mss, flight - MIN(mss, flight));
-}
-
-static bool loss_is_seen(const struct tcp_sock *tp)
-{
-	if (tp->dupacks >= tp->dupthresh)
-		/* RFC 6582 3.2 (2): not for duplicates of an earlier recovery's retransmissions. */
-		return tp->sack_ok ? tp->nsacked > 0 : after_eq(tp->snd_una, tp->recover);
-	return tp->sack_ok && after(tp->lost_seq, tp->snd_una);
-}
-
-/* OPEN and DISORDER. Limited transmit (RFC 3042) follows from tcp_pipe(): what left makes room. */
-static void watch_for_loss(struct tcp_sock *tp, const struct ack_news *news)
-{
-	if (news->acked) {
-		tp->dupacks = 0;
-		tp->reno_sacked = 0;
-	}
-	if (news->duplicate) {
-		tp->dupacks++;
-		count_reno(tp);
-	}
-	tcp_update_lost(tp);
-	tcp_set_ca_state(tp, tp->dupacks || tp->nsacked ? CA_DISORDER : CA_OPEN);
-	if (tcp_in_flight(tp) && loss_is_seen(tp))
-		tcp_enter_recovery(tp);
-}
-
-/* RFC 6582 3.2 (3): a partial ACK: the next segment is lost as well. */
-static void partial_ack(struct tcp_sock *tp, uint32_t acked)
-{
-	uint32_t mss = tcp_current_mss(tp), left = acked > mss ? acked - mss : 0;
-
-	if (tp->sack_ok)
-		return;
-	tp->reno_sacked -= MIN(tp->reno_sacked, left);
-	tp->high_rxt = tp->snd_una;
-}
-
-static void in_recovery(struct tcp_sock *tp, const struct ack_news *news)
-{
-	if (after_eq(tp->snd_una, tp->recover)) {
-		tcp_leave_recovery(tp);
-		return;
-	}
-	if (news->acked)
-		partial_ack(tp, news->acked);
-	else if (news->duplicate)
-		count_reno(tp);
-	tcp_update_lost(tp);
-}
-
-static void in_loss(struct tcp_sock *tp)
-{
-	if (after_eq(tp->snd_una, tp->recover)) {
-		tcp_leave_recovery(tp);
-		return;
-	}
-	tcp_update_lost(tp);
-}
-
-static void drive_recovery(struct tcp_sock *tp, const struct ack_news *news)
-{
-	if (tp->ca_state == CA_RECOVERY)
-		in_recovery(tp, news);
-	else if (tp->ca_state == CA_LOSS)
-		in_loss(tp);
-	else
-		watch_for_loss(tp, news);
-}
+/* ---- the congestion window ------------------------------------------------------------------- */
 
 /* RFC 5681 3.1; RFC 7661: a window that was not used proves nothing and does not grow. */
-static void grow_cwnd(struct tcp_sock *tp, const struct ack_news *news)
+static void grow_cwnd(struct tcp_sock *tp, const struct tcp_ack_news *news)
 {
+	if (news->acked && (tcp_is_cwnd_limited(tp) || tp->ca_state == CA_LOSS))
+		tcp_cong_avoid(tp, news->delivered);
+}
+
+static void tell_algorithm(struct tcp_sock *tp, const struct tcp_ack_news *news)
+{
+	struct tcp_ack_sample sample = { .acked = news->delivered, .rtt_us = news->rs.rtt_us,
+					 .in_flight = news->rs.tx_in_flight };
+
+	if (news->delivered)
+		tcp_cong_acked(tp, &sample);
+}
+
+static void move_cwnd(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	uint32_t lost = (uint32_t)(tp->lost_total - news->prior_lost);
+
+	tcp_rate_gen(tp, news->delivered, lost, &news->rs);
+	if (tp->ca->cong_control)
+		tp->ca->cong_control(tp, &news->rs);
+	else if (tcp_in_cwnd_reduction(tp))
+		tcp_cwnd_reduction(tp, news->delivered, lost, news->acked > 0);
+	else
+		grow_cwnd(tp, news);
 	if (!tp->ca->cong_control)
 		tcp_update_pacing_rate(tp);
-	if (news->acked == 0 || tp->ca_state == CA_RECOVERY)
-		return;
-	if (tcp_is_cwnd_limited(tp) || tp->ca_state == CA_LOSS)
-		tcp_cong_avoid(tp, news->acked);
-	grow_sndbuf(tp);
+	if (news->acked)
+		grow_sndbuf(tp);
 }
 
 /* ---- the ACK itself -------------------------------------------------------------------------- */
 
+static struct tcp_ack_news begin(const struct tcp_sock *tp, const struct tcp_segment *seg)
+{
+	return (struct tcp_ack_news){
+		.seg = seg,
+		.prior_una = tp->snd_una,
+		.prior_flight = tcp_in_flight(tp),
+		.prior_lost = tp->lost_total,
+		.prior_retrans = tp->retrans_out,
+		.rs = { .prior_in_flight = tcp_pipe(tp), .rtt_us = -1, .interval_us = -1 },
+	};
+}
+
+/* Anything but the plain next ACK of a connection on which nothing is amiss. */
+static bool is_dubious(const struct tcp_sock *tp, const struct tcp_ack_news *news)
+{
+	return tp->ca_state != CA_OPEN || !news->acked || news->sacked || news->dsack ||
+	       tp->sacked_out;
+}
+
+/* Loss recovery and the window, once all of the ACK has been taken in. */
+static void act_on(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	if (news->reordered && (tp->ca_state != CA_LOSS || tp->undo_possible))
+		tcp_check_reordering(tp, news->reord_seq);
+	tcp_rack_update_reo_wnd(tp, news);
+	if (tp->tlp_out)
+		tcp_process_tlp_ack(tp, news);
+	if (is_dubious(tp, news))
+		tcp_fastretrans_alert(tp, news);
+	if (news->set_timer && !tcp_schedule_loss_probe(tp, true))
+		tcp_rearm_rto(tp);
+	move_cwnd(tp, news);
+	tp->send_new_only = news->hold_back;
+}
+
 /* Not in [snd_una, snd_nxt]. RFC 9293 3.10.7.4, fifth; RFC 5961 5.2 for those far too old. */
 static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
+	struct tcp_ack_news news;
+
 	if (after(seg->ack, tp->snd_nxt) || before(seg->ack, tp->snd_una - tp->max_window)) {
 		tcp_send_challenge_ack(tp);
 		return TCP_RESULT(DROP, DROP_TCP_ACK_INVALID);
 	}
-	if (seg->opt.nsacks && tcp_sack_update(tp, seg)) {
-		tcp_update_lost(tp);
-	}
-	return TCP_GO_ON; /* an old duplicate: its text may still be new */
+	/* An old duplicate: its SACKs and its text may still be new. */
+	news = begin(tp, seg);
+	tcp_take_sacks(tp, &news);
+	if (news.sacked || news.dsack)
+		act_on(tp, &news);
+	return TCP_GO_ON;
+}
+
+static bool is_duplicate(const struct tcp_sock *tp, const struct tcp_ack_news *news)
+{
+	const struct tcp_segment *seg = news->seg;
+
+	return news->acked == 0 && seg->len == 0 && tcp_in_flight(tp) && !news->window_moved &&
+	       !(seg->flags & (TCPHDR_SYN | TCPHDR_FIN));
 }
 
 /**
@@ -296,8 +317,8 @@ static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_se
  */
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-	struct ack_news news = { .flight = tcp_in_flight(tp), .rtt_us = -1 };
-	bool was_full = !tcp_stream_writeable(tp), window_moved;
+	bool was_full = !tcp_stream_writeable(tp);
+	struct tcp_ack_news news;
 
 	if (before(seg->ack, tp->snd_una) || after(seg->ack, tp->snd_nxt))
 		return unexpected_ack(tp, seg);
@@ -307,25 +328,16 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tp->inet.sk.err_soft = 0;
 	if (seg->len == 0)
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPPureAcks);
+	news = begin(tp, seg);
 	if (seg->ack != tp->snd_una)
-		move_snd_una(tp, seg, &news);
-	window_moved = update_window(tp, seg);
-	news.sacked = tcp_sack_update(tp, seg);
-	if (tp->sack_ok)
-		news.duplicate = news.sacked > 0;
-	else
-		news.duplicate = news.acked == 0 && seg->len == 0 && tcp_in_flight(tp) &&
-				 !window_moved && !(seg->flags & (TCPHDR_SYN | TCPHDR_FIN));
-
-	if (news.acked || news.sacked)
-		tcp_cong_acked(tp, &(struct tcp_ack_sample){ .acked = news.acked + news.sacked,
-							     .rtt_us = news.rtt_us,
-							     .in_flight = news.flight });
-	if (news.flight)
-		drive_recovery(tp, &news);
-	grow_cwnd(tp, &news);
-	if (news.acked)
-		tcp_rearm_rto(tp);
+		move_snd_una(tp, &news);
+	news.window_moved = update_window(tp, seg);
+	tcp_take_sacks(tp, &news);
+	take_rtt_sample(tp, &news);
+	news.duplicate = !tp->sack_ok && is_duplicate(tp, &news);
+	tell_algorithm(tp, &news);
+	if (news.prior_flight || news.dsack)
+		act_on(tp, &news);
 	if (was_full) /* by what was freed, or by a larger buffer */
 		tcp_write_space(tp);
 	return TCP_GO_ON;

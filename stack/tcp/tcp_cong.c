@@ -298,7 +298,7 @@ void tcp_init_cwnd(struct tcp_sock *tp)
 	tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 	tp->cwnd_stamp = tcp_net(tp)->now;
 	tp->cwnd_usage_seq = tp->snd_nxt;
-	tp->dupthresh = TCP_DUPTHRESH;
+	tp->reordering = (uint32_t)tcp_net(tp)->tcp->sysctl.reordering;
 	if (!tp->ca->cong_control)
 		tcp_update_pacing_rate(tp);
 	tcp_init_congestion_control(tp);

@@ -59,16 +59,21 @@ struct tcp_ack_sample {
 struct tcp_rate_sample {
 	ktime_t prior_time;        /* start of the interval; 0 = no sample */
 	uint64_t prior_delivered;  /* tp->delivered_bytes then */
+	uint64_t prior_delivered_ce; /* tp->delivered_ce_bytes then */
+	uint64_t prior_lost;       /* tp->lost_total then */
 	uint64_t delivered;        /* bytes, in interval_us */
+	uint64_t delivered_ce;     /* ... of them with a congestion mark */
 	int64_t interval_us;       /* < 0 = no sample */
 	uint32_t snd_interval_us, rcv_interval_us;
 	int32_t rtt_us;            /* of the newest; -1 = none */
 	uint32_t losses;           /* bytes marked lost with this ACK */
 	uint32_t acked_sacked;     /* bytes newly acknowledged or SACKed */
 	uint32_t prior_in_flight;  /* bytes before this ACK */
+	uint32_t tx_in_flight;     /* bytes when the newest left, it included */
 	uint32_t last_end_seq;     /* end of the newest */
 	bool is_app_limited;       /* it left while the program had no more to send */
 	bool is_retrans;           /* it was a retransmission */
+	bool is_ack_delayed;       /* one segment alone: the peer may have waited with its ACK */
 };
 
 union tcp_cc_info; /* <linux/inet_diag.h> */

@@ -128,7 +128,7 @@ void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tp->backoff = 0;
 	tp->retrans_stamp = 0;
 	tp->recover = tp->snd_una;
-	tp->high_rxt = tp->lost_seq = tp->snd_una;
+	tp->rack_fack = tp->snd_una;
 	tp->rcv_tstamp = tp->ack.lrcvtime = sk->net->now;
 	tp->last_send = sk->net->now;
 	tcp_rearm_rto(tp);

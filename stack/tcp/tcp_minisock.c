@@ -443,7 +443,7 @@ static void inherit_settings(struct tcp_sock *child, const struct tcp_sock *list
 static void inherit_numbers(struct tcp_sock *child, const struct tcp_request *req)
 {
 	child->iss = child->snd_una = child->snd_up = child->snd_sml = req->iss;
-	child->snd_nxt = child->write_seq = child->high_rxt = child->lost_seq = req->iss + 1;
+	child->snd_nxt = child->write_seq = req->iss + 1;
 	child->snd_wscale = req->snd_wscale;
 	child->snd_wnd = child->max_window = req->peer_wnd;
 	child->irs = req->irs;

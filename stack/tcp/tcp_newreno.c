@@ -79,7 +79,7 @@ uint32_t tcp_reno_ssthresh(struct tcp_sock *tp)
  */
 uint32_t tcp_reno_undo_cwnd(struct tcp_sock *tp)
 {
-	return MAX(tp->snd_cwnd, tp->undo_cwnd);
+	return MAX(tp->snd_cwnd, tp->prior_cwnd);
 }
 
 /* ---- "reno" itself: with HyStart++, which RFC 9406 1 offers to any slow start ------------------ */

@@ -4,10 +4,11 @@
  *
  * The write queue is the program's text from snd_una to write_seq in buffers of up to a super-segment.
  * A transmission is a range of sequence numbers: a small header of its own, with the text attached by
- * reference. Nothing is split or copied, a retransmission is the same with an older range, and a
- * header still waiting in a device's queue is nobody's business.
+ * reference. No text is split or copied, a retransmission is the same with an older range, and a
+ * header still waiting in a device's queue is nobody's business. What was sent when is in the records of
+ * tcp_sent.c, which also say what is lost.
  *
- * tcp_output() is the one place that decides: first what NextSeg() of RFC 6675 asks to be sent again,
+ * tcp_output() is the one place that decides: first what is lost is sent again,
  * then new text while the congestion window, the peer's window, Nagle and silly-window avoidance
  * allow. Who changed any of these calls it; it is harmless to call it too often. When nothing is in
  * flight and text had to stay, the persist timer is armed, so that no combination of limits can stall
@@ -230,11 +231,9 @@ static void ack_was_sent(struct tcp_sock *tp)
 	tcp_disarm(tp, TCPT_DELACK);
 }
 
-/* The buffer that holds the byte at @seq, searched from the hint when that helps; NULL = none. */
-static struct sk_buff *find_text(const struct tcp_sock *tp, uint32_t seq)
+/* The buffer that holds the byte at @seq, searched from @skb when that helps; NULL = none. */
+static struct sk_buff *find_text(const struct tcp_sock *tp, struct sk_buff *skb, uint32_t seq)
 {
-	struct sk_buff *skb = tp->send_hint;
-
 	if (!skb || before(seq, tcp_cb(skb)->seq))
 		skb = skb_peek(&tp->write_queue);
 	while (skb && after_eq(seq, tcp_cb(skb)->end_seq))
@@ -374,19 +373,19 @@ static uint32_t sendable(const struct tcp_sock *tp, uint32_t avail, uint32_t roo
 	return len < avail && len >= tp->max_window / 2 ? len : 0;
 }
 
-static void note_new_text(struct tcp_sock *tp, uint32_t len, uint8_t flags, uint32_t mss)
+static void note_new_text(struct tcp_sock *tp, struct tcp_sent *rec, struct sk_buff *text,
+			  uint32_t len, uint8_t flags)
 {
+	uint32_t end = tp->snd_nxt + len + (flags & TCPHDR_FIN ? 1 : 0), mss = tcp_current_mss(tp);
 	struct net *net = tcp_net(tp);
+	bool first = tp->packets_out == 0;
 
-	if (tcp_in_flight(tp) == 0)
+	if (first)
 		tcp_ca_event(tp, CA_EVENT_TX_START);
-	tp->snd_nxt += len + (flags & TCPHDR_FIN ? 1 : 0);
+	tcp_sent_add(tp, rec, end, text);
+	tp->snd_nxt = end;
 	if (len % mss)
 		tp->snd_sml = tp->snd_nxt;
-	if (!tp->rtt_time && tp->ca_state < CA_RECOVERY) {
-		tp->rtt_time = net->now;
-		tp->rtt_seq = tp->snd_nxt;
-	}
 	if (len) {
 		/* An answer to what just came: ACKs ride on answers from now on. */
 		if (net->now - tp->ack.lrcvtime < tp->ack.ato_ms * NSEC_PER_MSEC)
@@ -395,7 +394,9 @@ static void note_new_text(struct tcp_sock *tp, uint32_t len, uint8_t flags, uint
 		tp->bytes_sent += len;
 		mib_add(net, MIB_TcpExtTCPOrigDataSent, (len + mss - 1) / mss);
 	}
-	if (!tcp_armed(tp, TCPT_REXMT))
+	if (tcp_in_cwnd_reduction(tp))
+		tp->prr_out += len;
+	if (first || !tcp_armed(tp, TCPT_REXMT))
 		tcp_rearm_rto(tp);
 }
 
@@ -412,7 +413,8 @@ static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limite
 {
 	uint32_t room = cwnd_room(tp, pipe), mss = tcp_current_mss(tp), seq = tp->snd_nxt, len = 0;
 	uint32_t goal = tp->urg_pending ? mss : tcp_tso_goal(tp, tcp_size_goal(tp), mss);
-	struct sk_buff *text = find_text(tp, seq);
+	struct sk_buff *text = find_text(tp, tp->send_hint, seq);
+	struct tcp_sent *rec;
 	uint8_t flags;
 
 	if (text) {
@@ -427,43 +429,91 @@ static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limite
 	flags = text_flags(tp, text, seq + len);
 	if ((flags & TCPHDR_FIN) && !before(seq + len, tcp_wnd_end(tp)))
 		flags &= (uint8_t)~TCPHDR_FIN;
-	if (transmit(tp, text, seq, len, flags) < 0)
+	rec = tcp_sent_alloc(tp);
+	if (!rec)
 		return false;
-	note_new_text(tp, len, flags, mss);
+	if (transmit(tp, text, seq, len, flags) < 0) {
+		free(rec);
+		return false;
+	}
+	note_new_text(tp, rec, text, len, flags);
+	return true;
+}
+
+/* A segment of new text, at most the peer's window; only that is asked. */
+static bool send_one(struct tcp_sock *tp)
+{
+	uint32_t seq = tp->snd_nxt, room = tcp_wnd_end(tp) - seq, len = 0;
+	struct sk_buff *text = find_text(tp, tp->send_hint, seq);
+	struct tcp_sent *rec = tcp_sent_alloc(tp);
+	uint8_t flags;
+
+	if (!rec)
+		return false;
+	if (text)
+		len = MIN(MIN(tcp_cb(text)->end_seq - seq, tcp_current_mss(tp)), room);
+	flags = text_flags(tp, text, seq + len);
+	if ((flags & TCPHDR_FIN) && len >= room)
+		flags &= (uint8_t)~TCPHDR_FIN;
+	if (transmit(tp, text, seq, len, flags | TCPHDR_PSH) < 0) {
+		free(rec);
+		return false;
+	}
+	note_new_text(tp, rec, text, len, flags);
 	return true;
 }
 
 /* ---- retransmission -------------------------------------------------------------------------- */
 
-/* Sends [@range->start, ...) again: at most @room bytes (but a segment's worth) of one buffer. */
-static uint32_t retransmit(struct tcp_sock *tp, const struct seq_range *range, uint32_t room)
+static void note_retransmission(struct tcp_sock *tp, struct tcp_sent *s, uint32_t len)
 {
-	uint32_t mss = tcp_current_mss(tp), seq = range->start, len = 0;
-	struct sk_buff *text = find_text(tp, seq);
+	struct net *net = tcp_net(tp);
+	bool first = s == tcp_sent_head(tp);
+
+	tcp_sent_again(tp, s);
+	if (!tp->retrans_stamp)
+		tp->retrans_stamp = net->now;
+	tp->total_retrans += s->segs;
+	tp->bytes_retrans += len;
+	tp->undo_bytes += s->end - s->start;
+	tp->undo_rexmitted = true;
+	if (tcp_in_cwnd_reduction(tp))
+		tp->prr_out += len;
+	mib_add(net, MIB_TcpRetransSegs, s->segs);
+	if (!tcp_armed(tp, TCPT_REXMT) || (first && tp->rexmt_kind != REXMT_REO))
+		tcp_arm_rexmt(tp, REXMT_RTO, tcp_rto_us(tp));
+}
+
+/*
+ * Sends a record again: at most @room bytes (but a segment's worth), whole segments, of one buffer. What
+ * does not fit becomes a record of its own.
+ */
+static bool retransmit(struct tcp_sock *tp, struct tcp_sent *s, uint32_t room)
+{
+	uint32_t mss = tcp_current_mss(tp), len = 0, text_end;
+	struct sk_buff *text = find_text(tp, s->text, s->start);
 	uint8_t flags;
 
+	if (s->end - s->start < mss)
+		tcp_sent_collapse(tp, s, mss);
+	text_end = seq_min(s->end, tp->write_seq);
 	if (text) {
-		len = MIN(seq_min(range->end, tcp_cb(text)->end_seq) - seq, tcp_size_goal(tp));
+		len = MIN(seq_min(text_end, tcp_cb(text)->end_seq) - s->start, tcp_size_goal(tp));
 		if (len > room)
 			len = MAX(room - room % mss, MIN(len, mss));
 	}
-	flags = text_flags(tp, text, seq + len);
-	if ((flags & TCPHDR_FIN) && !after(tp->snd_nxt, tp->write_seq))
-		flags &= (uint8_t)~TCPHDR_FIN; /* the FIN has not been sent yet */
-	if (transmit(tp, text, seq, len, flags) < 0)
-		return 0;
-
-	tp->rtt_time = 0; /* Karn: RFC 6298 3 */
-	tp->rxt_mark = tp->snd_nxt;
-	if (!tp->retrans_stamp)
-		tp->retrans_stamp = tcp_net(tp)->now;
-	tp->total_retrans += MAX((len + mss - 1) / mss, 1U);
-	tp->bytes_retrans += len;
-	tp->undo_bytes += len;
-	mib_add(tcp_net(tp), MIB_TcpRetransSegs, MAX((len + mss - 1) / mss, 1U));
-	if (!tcp_armed(tp, TCPT_REXMT))
-		tcp_rearm_rto(tp);
-	return len + (flags & TCPHDR_FIN ? 1 : 0);
+	if (s->start + len != text_end && !tcp_sent_split(tp, s, s->start + len))
+		return false;
+	flags = text_flags(tp, text, s->start + len);
+	if ((flags & TCPHDR_FIN) && !after(s->end, tp->write_seq))
+		flags &= (uint8_t)~TCPHDR_FIN; /* the FIN has not been sent yet, or is lost for itself */
+	if (transmit(tp, text, s->start, len, flags) < 0) {
+		mib_inc(tcp_net(tp), MIB_TcpExtTCPRetransFail);
+		return false;
+	}
+	s->text = text;
+	note_retransmission(tp, s, len);
+	return true;
 }
 
 /**
@@ -474,33 +524,64 @@ static uint32_t retransmit(struct tcp_sock *tp, const struct seq_range *range, u
  */
 int tcp_retransmit_first(struct tcp_sock *tp)
 {
-	struct seq_range r = { tp->snd_una, tp->snd_nxt };
-	uint32_t sent;
+	struct tcp_sent *head = tcp_sent_head(tp);
 
-	if (tp->nsacked)
-		r.end = tp->sacked[0].start;
-	sent = retransmit(tp, &r, tcp_current_mss(tp));
-	if (!sent)
+	if (!head || !retransmit(tp, head, tcp_current_mss(tp)))
 		return -EAGAIN;
-	tp->high_rxt = seq_max(tp->high_rxt, tp->snd_una + sent);
 	return 0;
 }
 
-/* NextSeg() rules (1) and, while recovering, (3): false = nothing to send again within cwnd. */
-static bool send_lost(struct tcp_sock *tp, uint32_t pipe, bool (*next)(const struct tcp_sock *,
-								       struct seq_range *))
+/**
+ * tcp_send_probe_segment() - the loss probe's first choice: a segment of new text
+ * @tp:  connection
+ *
+ * Source:  RFC 8985 7.3; the peer's window holds, ours does not, and Nagle does not ask
+ * Return:  true when it has left
+ */
+bool tcp_send_probe_segment(struct tcp_sock *tp)
 {
-	uint32_t room = cwnd_room(tp, pipe), sent;
-	struct seq_range r;
+	return tcp_unsent(tp) && after(tcp_wnd_end(tp), tp->snd_nxt) && send_one(tp);
+}
 
-	if (!next(tp, &r) || room < MIN(tcp_current_mss(tp), r.end - r.start))
+/**
+ * tcp_retransmit_tail() - the loss probe's second choice: the last segment again
+ * @tp:  connection with something in flight
+ *
+ * Source:  RFC 8985 7.3
+ * Return:  true when it has left
+ */
+bool tcp_retransmit_tail(struct tcp_sock *tp)
+{
+	struct tcp_sent *tail = tcp_sent_tail(tp);
+	uint32_t mss = tcp_current_mss(tp), from;
+
+	if (!tail || (tail->flags & SENT_SACKED))
 		return false;
-	if (!before(r.start, tcp_wnd_end(tp)) && r.start != tp->snd_una)
+	if (tail->segs > 1) {
+		from = tail->start + (tail->segs - 1) * tail->mss;
+		if (!between(from, tail->start + 1, tail->end - 1) || !tcp_sent_split(tp, tail, from))
+			return false;
+		tail = tcp_sent_tail(tp);
+	}
+	return retransmit(tp, tail, mss);
+}
+
+/* RFC 6675 4, NextSeg() (1): false = nothing to send again within cwnd. */
+static bool send_lost(struct tcp_sock *tp)
+{
+	struct tcp_sent *s = tcp_sent_first_lost(tp);
+	uint32_t room = cwnd_room(tp, tcp_pipe(tp));
+	struct net *net = tcp_net(tp);
+
+	if (!s || room < MIN(tcp_current_mss(tp), s->end - s->start))
 		return false;
-	sent = retransmit(tp, &r, room);
-	if (!sent)
+	/* The peer has taken its window back: only the first, as a probe. */
+	if (!before(s->start, tcp_wnd_end(tp)) && s->start != tp->snd_una)
 		return false;
-	tp->high_rxt = r.start + sent;
+	if (!retransmit(tp, s, room))
+		return false;
+	mib_add(net, tp->ca_state == CA_LOSS ? MIB_TcpExtTCPSlowStartRetrans :
+						MIB_TcpExtTCPFastRetrans, s->segs);
 	return true;
 }
 
@@ -522,47 +603,20 @@ static bool may_send(const struct tcp_sock *tp)
 	}
 }
 
-/*
- * RFC 6675 4, NextSeg() (4): once in a recovery the end of what is outstanding, behind which nothing can
- * be SACKed. Later than the RFC allows, so that a tail that is only under way is not sent twice: after
- * progress in this recovery (RescueRxt begins as HighACK) and a round trip after the last new text.
- */
-static void send_rescue(struct tcp_sock *tp)
-{
-	uint32_t above = tp->nsacked ? tp->sacked[tp->nsacked - 1].end : tp->snd_una;
-	uint32_t room = cwnd_room(tp, tcp_pipe(tp)), mss = tcp_current_mss(tp);
-	uint32_t end = seq_min(tp->snd_nxt, tp->write_seq);
-	struct seq_range r = { seq_max(above, tp->high_rxt), tp->snd_nxt };
-	uint64_t round_trip = (tp->srtt_us + tp->srtt_us / 4) * NSEC_PER_USEC;
-	struct sk_buff *text;
-
-	if (tp->ca_state != CA_RECOVERY || !tp->sack_ok || tcp_unsent(tp) ||
-	    !after(tp->snd_una, tp->rescue_rxt) || !before(r.start, r.end) ||
-	    tcp_net(tp)->now - tp->last_send <= round_trip)
-		return;
-	text = find_text(tp, end - 1);
-	if (text)
-		r.start = seq_max(r.start, seq_max(tcp_cb(text)->seq, end - mss));
-	if (room >= MIN(mss, r.end - r.start) && retransmit(tp, &r, room))
-		tp->rescue_rxt = tp->recover;
-}
-
+/* RFC 6675 4, NextSeg(): (1) lost text, (2) new text; (3) and (4) are left to RACK and the probe. */
 static void send_allowed(struct tcp_sock *tp, bool more)
 {
-	bool recovering = tp->ca_state >= CA_RECOVERY, limited = false;
 	uint32_t had = tp->snd_nxt;
+	bool limited = false;
 
-	/* RFC 6675 4, NextSeg(): (1) lost text, (2) new text, (3) text not yet SACKed. */
-	while (recovering && !tcp_pacing_check(tp) && send_lost(tp, tcp_pipe(tp), tcp_next_lost))
+	while (!tp->send_new_only && tp->lost_out && !tcp_pacing_check(tp) && send_lost(tp))
 		;
 	while (tcp_unsent(tp) && !tcp_pacing_check(tp) && send_new(tp, tcp_pipe(tp), more, &limited))
 		;
 	if (limited || tp->snd_nxt != had)
 		tcp_cwnd_validate(tp, limited || cwnd_room(tp, tcp_pipe(tp)) < tcp_current_mss(tp));
-	while (recovering && !tcp_unsent(tp) && !tcp_pacing_check(tp) &&
-	       send_lost(tp, tcp_pipe(tp), tcp_next_unsacked))
-		;
-	send_rescue(tp);
+	if (tp->snd_nxt != had)
+		tcp_schedule_loss_probe(tp, false);
 }
 
 static void output(struct tcp_sock *tp, bool more)
@@ -570,7 +624,7 @@ static void output(struct tcp_sock *tp, bool more)
 	struct net *net = tcp_net(tp);
 	uint32_t mtu;
 
-	if (!may_send(tp) || (!tcp_unsent(tp) && tp->ca_state < CA_RECOVERY))
+	if (!may_send(tp) || (!tcp_unsent(tp) && !tp->lost_out))
 		return;
 	mtu = tcp_route_mtu(tp);
 	if (mtu && mtu != tp->pmtu)
@@ -670,22 +724,12 @@ void tcp_send_probe(struct tcp_sock *tp)
  */
 void tcp_write_wakeup(struct tcp_sock *tp)
 {
-	uint32_t seq = tp->snd_nxt, mss = tcp_current_mss(tp), len = 0;
-	struct sk_buff *text = find_text(tp, seq);
-	uint8_t flags;
-
-	if (!tcp_unsent(tp) || !before(seq, tcp_wnd_end(tp))) {
+	if (!tcp_unsent(tp) || !before(tp->snd_nxt, tcp_wnd_end(tp))) {
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPWinProbe);
 		tcp_send_probe(tp);
 		return;
 	}
-	if (text)
-		len = MIN(MIN(tcp_cb(text)->end_seq - seq, mss), tcp_wnd_end(tp) - seq);
-	flags = text_flags(tp, text, seq + len);
-	if ((flags & TCPHDR_FIN) && !before(seq + len, tcp_wnd_end(tp)))
-		flags &= (uint8_t)~TCPHDR_FIN;
-	if (transmit(tp, text, seq, len, flags | TCPHDR_PSH) == 0)
-		note_new_text(tp, len, flags, mss);
+	send_one(tp);
 }
 
 /* ---- SYN ------------------------------------------------------------------------------------- */

@@ -1,436 +1,400 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What has left the network, what is lost, what to send again (RFC 6675; RFC 6582 without SACK).
+ * From ACKs to what is to be sent again: the recovery states.
  *
- * The scoreboard is a sorted list of SACKed ranges above snd_una, beside the write queue. From it:
+ *   OPEN      nothing is amiss
+ *   DISORDER  SACKs or duplicate ACKs have come: new text for each (limited transmit, RFC 3042)
+ *   CWR       the window goes down without a loss (ECN, a loss that a probe has repaired)
+ *   RECOVERY  something is lost and sent again (RFC 6675, RFC 6582)
+ *   LOSS      after a timeout (tcp_loss.c)
  *
- *   lost_seq   un-SACKed text below is lost: IsLost() of RFC 6675 4, kept as one number because text
- *              with more SACKed above it is lost no later than text with less
- *   high_rxt   HighRxt: text below has been sent again in this recovery
- *   pipe       Pipe: what may still be in the network
+ * With SACK, RACK finds what is lost (tcp_rack.c), and if the tcp_recovery sysctl has it switched off,
+ * IsLost() of RFC 6675. Without SACK each duplicate ACK says that one segment has left (reno_sacked),
+ * DupThresh of them that the first is lost, and each partial ACK that the next one is (NewReno).
+ * RECOVERY and LOSS last up to recover, what was snd_nxt at their beginning. What is lost is on
+ * tp->sent_lost; tcp_output() sends it again as the window allows, which PRR (tcp_prr.c) moves.
  *
- *      snd_una        high_rxt         lost_seq                     snd_nxt
- *         | rexmitted,   | lost, not in    | sent, not known to have   |
- *         | in the pipe  | the pipe        | left: in the pipe         |      (less what is SACKed)
- *
- * A timeout is the same picture with everything lost. Without SACK each duplicate ACK says that one
- * segment has left (reno_sacked), and only the first segment is ever known to be lost; that is RFC 6582
- * with the inflation of the window written as a deflation of the pipe.
- *
- * What RFC 6675 leaves to the timeout, a retransmission that is lost again, is found earlier: text
- * sent after it (above rxt_mark) is SACKed past the threshold while snd_una has not moved.
+ * Read first: RFC 8985, RFC 6675 5, RFC 6582 3.2, RFC 9937.
  */
 #include "stack/tcp/tcp.h"
 
-#define MAX_RANGES 4096U /* of a peer that SACKs every second byte */
-
-/* ---- the scoreboard -------------------------------------------------------------------------- */
-
 /**
- * tcp_sack_clear() - forget everything that was SACKed
+ * tcp_use_rack() - does RACK find what is lost, or DupThresh?
  * @tp:  connection
  */
-void tcp_sack_clear(struct tcp_sock *tp)
+bool tcp_use_rack(const struct tcp_sock *tp)
 {
-	tp->nsacked = 0;
-	tp->sacked_bytes = 0;
+	return tcp_net(tp)->tcp->sysctl.recovery & TCP_RACK_LOSS_DETECTION;
 }
 
-static bool grow_ranges(struct tcp_sock *tp)
-{
-	size_t cap = tp->sacked_cap ? 2U * tp->sacked_cap : 16;
-	struct seq_range *more;
-
-	if (tp->nsacked < tp->sacked_cap)
-		return true;
-	if (cap > MAX_RANGES)
-		return false;
-	more = realloc(tp->sacked, cap * sizeof(*more));
-	if (!more)
-		return false;
-	tp->sacked = more;
-	tp->sacked_cap = (uint16_t)cap;
-	return true;
-}
-
-static void remove_ranges(struct tcp_sock *tp, unsigned int at, unsigned int count)
-{
-	memmove(&tp->sacked[at], &tp->sacked[at + count],
-		(tp->nsacked - at - count) * sizeof(tp->sacked[0]));
-	tp->nsacked = (uint16_t)(tp->nsacked - count);
-}
-
-/* Adds a range and merges what it meets; bytes that are new. A range without memory is not noted. */
-static uint32_t add_range(struct tcp_sock *tp, struct seq_range r)
-{
-	unsigned int first = 0, count = 0;
-	uint32_t known = 0, fresh;
-
-	while (first < tp->nsacked && before(tp->sacked[first].end, r.start))
-		first++;
-	while (first + count < tp->nsacked && before_eq(tp->sacked[first + count].start, r.end)) {
-		const struct seq_range *old = &tp->sacked[first + count];
-
-		known += old->end - old->start;
-		r.start = seq_min(r.start, old->start);
-		r.end = seq_max(r.end, old->end);
-		count++;
-	}
-	fresh = r.end - r.start - known;
-	if (count == 0) {
-		if (!grow_ranges(tp))
-			return 0;
-		memmove(&tp->sacked[first + 1], &tp->sacked[first],
-			(tp->nsacked - first) * sizeof(tp->sacked[0]));
-		tp->nsacked++;
-	} else if (count > 1) {
-		remove_ranges(tp, first + 1, count - 1);
-	}
-	tp->sacked[first] = r;
-	tp->sacked_bytes += fresh;
-	return fresh;
-}
+/* ---- SACK blocks of an ACK ------------------------------------------------------------------- */
 
 /* RFC 2883 4: the first block is below the ACK or inside the second: a duplicate arrived there. */
 static bool is_dsack(const struct tcp_segment *seg)
 {
 	const struct seq_range *s = seg->opt.sacks;
 
-	if (seg->opt.nsacks == 0)
+	if (seg->opt.nsacks == 0 || !before(s[0].start, s[0].end))
 		return false;
-	if (before_eq(s[0].end, seg->ack))
-		return true;
+	if (before(s[0].start, seg->ack))
+		return before_eq(s[0].end, seg->ack);
 	return seg->opt.nsacks > 1 && after_eq(s[0].start, s[1].start) &&
 	       before_eq(s[0].end, s[1].end);
 }
 
-/**
- * tcp_sack_update() - take in the SACK blocks of a segment
- * @tp:   connection, snd_una moved to SEG.ACK already
- * @seg:  segment
- *
- * Source:  RFC 6675 4 (Update); blocks outside [snd_una, snd_nxt] are not believed
- * Return:  bytes SACKed for the first time
- */
-uint32_t tcp_sack_update(struct tcp_sock *tp, const struct tcp_segment *seg)
+static void take_dsack(struct tcp_sock *tp, struct seq_range r, struct tcp_ack_news *news)
 {
-	uint32_t fresh = 0;
+	struct net *net = tcp_net(tp);
 
-	if (!tp->sack_ok)
-		return 0;
-	if (is_dsack(seg)) {
-		mib_inc(tcp_net(tp), MIB_TcpExtTCPDSACKRecv);
-		tp->dsack_dups++;
-		tcp_undo_dsack(tp, seg->opt.sacks[0]);
-	}
-	for (unsigned int i = 0; i < seg->opt.nsacks; i++) {
-		struct seq_range r = seg->opt.sacks[i];
-
-		if (!before(r.start, r.end) || after(r.end, tp->snd_nxt) ||
-		    before_eq(r.end, tp->snd_una))
-			continue;
-		if (before(r.start, tp->snd_una)) {
-			mib_inc(tcp_net(tp), MIB_TcpExtTCPSACKDiscard);
-			continue;
-		}
-		fresh += add_range(tp, r);
-	}
-	return fresh;
-}
-
-/**
- * tcp_sack_advance() - snd_una has moved: what lies below is history
- * @tp:  connection
- */
-void tcp_sack_advance(struct tcp_sock *tp)
-{
-	unsigned int gone = 0;
-
-	while (gone < tp->nsacked && before_eq(tp->sacked[gone].end, tp->snd_una)) {
-		tp->sacked_bytes -= tp->sacked[gone].end - tp->sacked[gone].start;
-		gone++;
-	}
-	if (gone)
-		remove_ranges(tp, 0, gone);
-	if (tp->nsacked && before(tp->sacked[0].start, tp->snd_una)) {
-		tp->sacked_bytes -= tp->snd_una - tp->sacked[0].start;
-		tp->sacked[0].start = tp->snd_una;
-	}
-	tp->high_rxt = seq_max(tp->high_rxt, tp->snd_una);
-	tp->lost_seq = seq_max(tp->lost_seq, tp->snd_una);
-}
-
-/* ---- what is lost ---------------------------------------------------------------------------- */
-
-/*
- * RFC 6675 4, IsLost(): DupThresh discontiguous SACKed ranges above, or more than (DupThresh - 1) * SMSS
- * bytes SACKed above. The number below which that holds, snd_una when nothing is lost.
- */
-static uint32_t lost_below(const struct tcp_sock *tp)
-{
-	uint32_t mss = tcp_current_mss(tp), bytes = 0;
-	unsigned int ranges = 0;
-
-	for (unsigned int i = tp->nsacked; i-- > 0;) {
-		bytes += tp->sacked[i].end - tp->sacked[i].start;
-		if (++ranges >= tp->dupthresh || bytes > (tp->dupthresh - 1) * mss)
-			return tp->sacked[i].start;
-	}
-	return tp->snd_una;
-}
-
-/* Enough SACKed above @seq to call text that was sent before it, and again, lost? */
-static bool enough_above(const struct tcp_sock *tp, uint32_t seq)
-{
-	uint32_t bytes = 0;
-
-	for (unsigned int i = tp->nsacked; i-- > 0 && after(tp->sacked[i].end, seq);)
-		bytes += tp->sacked[i].end - seq_max(tp->sacked[i].start, seq);
-	return bytes > (tp->dupthresh - 1) * tcp_current_mss(tp);
-}
-
-/**
- * tcp_update_lost() - bring lost_seq up to date after an ACK
- * @tp:  connection
- */
-void tcp_update_lost(struct tcp_sock *tp)
-{
-	if (!tp->sack_ok) {
-		/* RFC 6582 3.2: what a partial ACK stops at is lost, no more is known. */
-		if (tp->ca_state == CA_RECOVERY)
-			tp->lost_seq =
-				seq_max(tp->lost_seq,
-					seq_min(tp->snd_una + tcp_current_mss(tp), tp->snd_nxt));
+	mib_inc(net, before(r.start, news->seg->ack) ? MIB_TcpExtTCPDSACKRecv : MIB_TcpExtTCPDSACKOfoRecv);
+	/* Of text that was never sent it says nothing but that the peer is confused. */
+	if (after(r.end, tp->snd_nxt) || tp->snd_una - r.start > MAX(tp->max_window, 65536U)) {
+		mib_inc(net, MIB_TcpExtTCPDSACKIgnoredNoUndo);
 		return;
 	}
-	tp->lost_seq = seq_max(tp->lost_seq, lost_below(tp));
-	if (tp->ca_state >= CA_RECOVERY && after(tp->high_rxt, tp->snd_una) &&
-	    enough_above(tp, tp->rxt_mark)) {
-		mib_inc(tcp_net(tp), MIB_TcpExtTCPLostRetransmit);
-		tp->high_rxt = tp->snd_una;
-		tp->rxt_mark = tp->snd_nxt;
-	}
+	tp->dsack_dups++;
+	news->dsack = true;
+	if (tp->tlp_out && tp->tlp_retrans && r.end == tp->tlp_high_seq)
+		news->dsack_tlp = true;
+	tcp_undo_note_dsack(tp, r);
 }
 
-/* Calls @add for each gap between SACKed ranges of [snd_una, snd_nxt); here simply summed up. */
-static uint32_t gap_in_pipe(const struct tcp_sock *tp, uint32_t start, uint32_t end)
+/* What is left of @r without the ranges of the ACK before, which are known: mostly its new end. */
+static struct seq_range without_known(const struct tcp_sock *tp, struct seq_range r)
 {
-	uint32_t n = 0;
+	for (unsigned int i = 0; i < tp->sack_cache_nr; i++) {
+		struct seq_range known = tp->sack_cache[i];
 
-	if (after(tp->high_rxt, start))
-		n += seq_min(end, tp->high_rxt) - start;      /* RFC 6675 4, SetPipe() (b) */
-	if (after(end, tp->lost_seq))
-		n += end - seq_max(start, tp->lost_seq);      /* SetPipe() (a) */
-	return n;
+		if (before_eq(known.start, r.start) && after(known.end, r.start))
+			r.start = seq_min(known.end, r.end);
+		else if (before(known.start, r.end) && after_eq(known.end, r.end))
+			r.end = seq_max(known.start, r.start);
+	}
+	return r;
 }
 
-/**
- * tcp_pipe() - bytes that may still be in the network
- * @tp:  connection
- *
- * Source:  RFC 6675 4, SetPipe(); RFC 5681 FlightSize while nothing is amiss
- */
-uint32_t tcp_pipe(const struct tcp_sock *tp)
+static bool believable(struct tcp_sock *tp, struct seq_range r)
 {
-	uint32_t pipe = 0, at = tp->snd_una;
-
-	if (tp->ca_state < CA_RECOVERY)
-		return tcp_in_flight(tp) -
-		       MIN(tp->sacked_bytes + tp->reno_sacked, tcp_in_flight(tp));
-	for (unsigned int i = 0; i < tp->nsacked; i++) {
-		pipe += gap_in_pipe(tp, at, tp->sacked[i].start);
-		at = tp->sacked[i].end;
-	}
-	pipe += gap_in_pipe(tp, at, tp->snd_nxt);
-	return pipe - MIN(tp->reno_sacked, pipe);
-}
-
-/* ---- what to send again ---------------------------------------------------------------------- */
-
-/* The first un-SACKed range at or above high_rxt and below @limit. */
-static bool next_gap(const struct tcp_sock *tp, uint32_t limit, struct seq_range *out)
-{
-	uint32_t at = seq_max(tp->high_rxt, tp->snd_una);
-
-	for (unsigned int i = 0; i < tp->nsacked; i++) {
-		if (before(at, tp->sacked[i].start))
-			break;
-		at = seq_max(at, tp->sacked[i].end);
-	}
-	if (!before(at, limit))
+	if (!before(r.start, r.end) || after(r.end, tp->snd_nxt) || before_eq(r.end, tp->snd_una))
 		return false;
-	out->start = at;
-	out->end = limit;
-	for (unsigned int i = 0; i < tp->nsacked; i++) {
-		if (after(tp->sacked[i].start, at)) {
-			out->end = seq_min(limit, tp->sacked[i].start);
-			break;
-		}
+	if (before(r.start, tp->snd_una)) {
+		mib_inc(tcp_net(tp), MIB_TcpExtTCPSACKDiscard);
+		return false;
 	}
 	return true;
 }
 
 /**
- * tcp_next_lost() - NextSeg(), rule (1): the first range that is lost and has not been sent again
- * @tp:   connection in recovery
- * @out:  result
+ * tcp_take_sacks() - the SACK blocks of a segment
+ * @tp:    connection, snd_una moved to SEG.ACK already
+ * @news:  the ACK
+ *
+ * Source:  RFC 6675 4 (Update); blocks outside [snd_una, snd_nxt] are not believed
  */
-bool tcp_next_lost(const struct tcp_sock *tp, struct seq_range *out)
+void tcp_take_sacks(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
-	return next_gap(tp, tp->lost_seq, out);
+	const struct tcp_options *o = &news->seg->opt;
+	struct seq_range good[TCP_MAX_SACK_BLOCKS];
+	unsigned int n = 0;
+
+	if (!tp->sack_ok || o->nsacks == 0)
+		return;
+	if (is_dsack(news->seg))
+		take_dsack(tp, o->sacks[0], news);
+	/* In ascending order: only what was sent later and came earlier is reordering. */
+	for (unsigned int i = 0; i < o->nsacks; i++) {
+		unsigned int at = n;
+
+		if (!believable(tp, o->sacks[i]))
+			continue;
+		for (; at > 0 && after(good[at - 1].start, o->sacks[i].start); at--)
+			good[at] = good[at - 1];
+		good[at] = o->sacks[i];
+		n++;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct seq_range fresh = without_known(tp, good[i]);
+
+		if (before(fresh.start, fresh.end))
+			tcp_sent_sack(tp, fresh, news);
+	}
+	memcpy(tp->sack_cache, good, n * sizeof(good[0]));
+	tp->sack_cache_nr = (uint8_t)n;
 }
 
+/* ---- without SACK: RFC 6582 ------------------------------------------------------------------ */
+
 /**
- * tcp_next_unsacked() - NextSeg(), rule (3): below the highest SACKed, not known to be lost
- * @tp:   connection in recovery with nothing new to send
- * @out:  result
+ * tcp_add_reno_sack() - a duplicate ACK: one more segment has left the network
+ * @tp:    connection without SACK
+ * @news:  the ACK
  */
-bool tcp_next_unsacked(const struct tcp_sock *tp, struct seq_range *out)
+void tcp_add_reno_sack(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
-	if (tp->nsacked == 0)
+	uint32_t mss = tcp_current_mss(tp), flight = tcp_in_flight(tp), before_it = tp->reno_sacked;
+
+	tp->reno_sacked = MIN(before_it + mss, flight - MIN(mss, flight));
+	tp->reno_sacked = MAX(tp->reno_sacked, before_it);
+	if (tp->reno_sacked == before_it)
+		return;
+	news->delivered += tp->reno_sacked - before_it;
+	tp->delivered_bytes += tp->reno_sacked - before_it;
+	tp->delivered++;
+}
+
+/* An ACK that moves on covers the hole, and behind it what duplicate ACKs had announced. */
+static void remove_reno_sacks(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	uint32_t mss = tcp_current_mss(tp), left = news->acked > mss ? news->acked - mss : 0;
+	uint32_t known = MIN(left, tp->reno_sacked);
+
+	tp->reno_sacked -= known;
+	known = MIN(known, news->delivered);
+	news->delivered -= known;
+	tp->delivered_bytes -= known;
+	tp->delivered -= MIN(known / mss, tp->delivered);
+}
+
+/* RFC 6582 3.2: what DupThresh duplicates or a partial ACK point at is lost, no more is known. */
+static void mark_first_lost(struct tcp_sock *tp)
+{
+	struct tcp_sent *head = tcp_sent_head(tp);
+	uint32_t mss = tcp_current_mss(tp);
+
+	if (!head || (head->flags & SENT_LOST))
+		return;
+	if (head->end - head->start > mss)
+		tcp_sent_split(tp, head, head->start + mss);
+	tcp_sent_mark_lost(tp, head);
+}
+
+static void reno_detect(struct tcp_sock *tp, const struct tcp_ack_news *news)
+{
+	if (tp->ca_state < CA_RECOVERY) {
+		if (tp->dupacks >= tp->reordering)
+			mark_first_lost(tp);
+	} else if (tp->ca_state == CA_RECOVERY && news->acked) {
+		mark_first_lost(tp);
+	}
+}
+
+/* ---- with SACK, without RACK: RFC 6675 4, IsLost() ------------------------------------------- */
+
+static void dupthresh_detect(struct tcp_sock *tp)
+{
+	uint32_t mss = tcp_current_mss(tp), bytes = 0, ranges = 0;
+	struct tcp_sent *s = tcp_sent_tail(tp), *next;
+	uint32_t lost_below = tp->snd_una;
+
+	for (; s; s = tcp_sent_prev(tp, s)) {
+		if (!(s->flags & SENT_SACKED))
+			continue;
+		bytes += s->end - s->start;
+		if (++ranges >= tp->reordering || bytes > (tp->reordering - 1) * mss) {
+			lost_below = s->start;
+			break;
+		}
+	}
+	list_for_each_entry_safe(s, next, &tp->sent_time, node)
+		if (before(s->start, lost_below) && !(s->flags & SENT_EVER_RETRANS))
+			tcp_sent_mark_lost(tp, s);
+}
+
+/* ---- what is lost ---------------------------------------------------------------------------- */
+
+static void identify_loss(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	if (!tp->packets_out)
+		return;
+	if (!tp->sack_ok) {
+		reno_detect(tp, news);
+	} else if (!tcp_use_rack(tp)) {
+		dupthresh_detect(tp);
+	} else {
+		if (tcp_rack_mark_lost(tp))
+			news->set_timer = false;
+		if (news->prior_retrans > tp->retrans_out && tp->lost_total > news->prior_lost)
+			news->lost_retrans = true;
+	}
+}
+
+/* RFC 2018 8: the first segment is SACKed and not acknowledged: the peer has taken SACKs back. */
+static bool reneging(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	const struct tcp_sent *head = tcp_sent_head(tp);
+
+	if (!news->acked || !head || !(head->flags & SENT_SACKED))
 		return false;
-	return next_gap(tp, tp->sacked[tp->nsacked - 1].start, out);
+	/* Or its ACK is under way: half a round trip, then everything is sent again (as Linux). */
+	tcp_arm_rexmt(tp, REXMT_RTO, MAX(tp->srtt_us / 2, 10000U));
+	news->set_timer = false;
+	return true;
 }
 
-/* ---- entering and leaving -------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
-static void note_undo(struct tcp_sock *tp)
+/**
+ * tcp_try_keep_open() - OPEN, or DISORDER while something is still amiss
+ * @tp:  connection
+ */
+void tcp_try_keep_open(struct tcp_sock *tp)
 {
-	tp->undo_cwnd = tp->snd_cwnd;
-	tp->undo_ssthresh = tp->snd_ssthresh;
-	tp->undo_bytes = 0;
-	tp->undo_possible = true;
-	tp->undo_start = tp->snd_una;
-	tp->undo_timeout = false;
+	uint8_t state = CA_OPEN;
+
+	if (tp->sacked_out || tp->lost_out || tp->reno_sacked || tcp_any_retrans_done(tp))
+		state = CA_DISORDER;
+	if (tp->ca_state != state) {
+		tcp_set_ca_state(tp, state);
+		tp->recover = tp->snd_nxt;
+	}
+}
+
+static void try_to_open(struct tcp_sock *tp)
+{
+	if (!tcp_any_retrans_done(tp))
+		tp->retrans_stamp = 0;
+	if (tp->ca_state != CA_CWR)
+		tcp_try_keep_open(tp);
 }
 
 /**
- * tcp_enter_recovery() - DupThresh reached: fast retransmit and fast recovery
+ * tcp_enter_recovery() - something is lost: fast retransmit and fast recovery
  * @tp:  connection
  *
- * Source:  RFC 6675 5 (4), RFC 6582 3.2 (2)
+ * Source:  RFC 6675 5 (4), RFC 6582 3.2 (2), RFC 9937 6.1
  */
 void tcp_enter_recovery(struct tcp_sock *tp)
 {
-	struct net *net = tcp_net(tp);
-
-	note_undo(tp);
-	tp->recover = tp->snd_nxt;
-	tp->rxt_mark = tp->snd_nxt;
-	tp->snd_ssthresh = tp->ca->ssthresh(tp);
-	tp->snd_cwnd = tp->snd_ssthresh;
-	tp->cwnd_acked = 0;
-	tcp_set_ca_state(tp, CA_RECOVERY);
-	tp->high_rxt = tp->snd_una;
-	tp->rescue_rxt = tp->snd_una;
-	tp->lost_seq = tp->snd_una;
-	tcp_update_lost(tp);
-	/* (4.3): the first segment is sent again at once, whatever the pipe says. */
-	tp->lost_seq =
-		seq_max(tp->lost_seq, seq_min(tp->snd_una + tcp_current_mss(tp), tp->snd_nxt));
-	mib_inc(net, tp->sack_ok ? MIB_TcpExtTCPSackRecovery : MIB_TcpExtTCPRenoRecovery);
-	mib_inc(net, MIB_TcpExtTCPFastRetrans);
-	tcp_retransmit_first(tp);
-	tcp_rearm_rto(tp);
-}
-
-/**
- * tcp_enter_loss() - the retransmission timer has fired: all in flight is taken for lost
- * @tp:  connection
- *
- * Source:  RFC 5681 3.1 (4), RFC 6675 5.1, RFC 2018 8: SACKs are kept for the first timeout, and
- *          forgotten with the next or when the receiver must have taken one back
- */
-void tcp_enter_loss(struct tcp_sock *tp)
-{
-	bool reneged = tp->nsacked && before_eq(tp->sacked[0].start, tp->snd_una);
-
-	if (tp->ca_state < CA_LOSS || after_eq(tp->snd_una, tp->recover)) {
-		if (tp->ca_state < CA_RECOVERY)
-			note_undo(tp);
-		tp->snd_ssthresh = tp->ca->ssthresh(tp);
-		tp->recover = tp->snd_nxt;
+	mib_inc(tcp_net(tp), tp->sack_ok ? MIB_TcpExtTCPSackRecovery : MIB_TcpExtTCPRenoRecovery);
+	tp->prior_ssthresh = 0;
+	tcp_init_undo(tp);
+	if (!tcp_in_cwnd_reduction(tp)) {
+		tp->prior_ssthresh = tcp_current_ssthresh(tp);
+		tcp_init_cwnd_reduction(tp);
 	}
-	tp->undo_timeout = true;
-	tcp_ca_event(tp, CA_EVENT_LOSS);
-	if (tp->retransmits > 0 || reneged)
-		tcp_sack_clear(tp);
-	tp->undo_possible = tp->undo_possible && tp->retransmits == 0;
-	tp->snd_cwnd = tcp_current_mss(tp);
-	tp->cwnd_acked = 0;
-	tp->timeout_stamp = tcp_net(tp)->now;
-	tcp_set_ca_state(tp, CA_LOSS);
-	tp->dupacks = 0;
-	tp->reno_sacked = 0;
-	tp->high_rxt = tp->snd_una;
-	tp->rxt_mark = tp->snd_nxt;
-	tp->lost_seq = tp->snd_nxt;
-	tp->rtt_time = 0;
+	tcp_set_ca_state(tp, CA_RECOVERY);
 }
 
-/**
- * tcp_mark_all_lost() - all in flight was too large for the path: send it again in smaller segments
- * @tp:  connection; mss_base is the new one
- *
- * No congestion is meant: the window stays (RFC 1191 6.5).
- */
-void tcp_mark_all_lost(struct tcp_sock *tp)
+/* All that was in flight when the state began is acknowledged. True: nothing else is to be done. */
+static bool state_is_over(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
-	tcp_set_ca_state(tp, CA_LOSS);
-	tp->recover = tp->snd_nxt;
-	tp->dupacks = 0;
-	tp->reno_sacked = 0;
-	tp->high_rxt = tp->snd_una;
-	tp->rxt_mark = tp->snd_nxt;
-	tp->lost_seq = tp->snd_nxt;
-	tp->rtt_time = 0;
-	tp->undo_possible = false;
+	if (tp->ca_state == CA_OPEN) {
+		if (!tp->retrans_out)
+			tp->retrans_stamp = 0;
+		return false;
+	}
+	if (before(tp->snd_una, tp->recover))
+		return false;
+	if (tp->ca_state == CA_CWR) {
+		/* Something above recover: without it a window's worth could be reduced twice. */
+		if (tp->snd_una != tp->recover) {
+			tcp_end_cwnd_reduction(tp);
+			tcp_set_ca_state(tp, CA_OPEN);
+		}
+	} else if (tp->ca_state == CA_RECOVERY) {
+		if (!tp->sack_ok)
+			tp->reno_sacked = 0;
+		if (tcp_try_undo_recovery(tp, news->seg))
+			return true;
+		tcp_end_cwnd_reduction(tp);
+		tp->dupacks = 0;
+	}
+	return false;
+}
+
+static void in_recovery(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	if (!news->acked) {
+		if (!tp->sack_ok && news->duplicate)
+			tcp_add_reno_sack(tp, news);
+	} else if (tcp_try_undo_partial(tp, news)) {
+		return;
+	}
+	if (tcp_try_undo_dsack(tp))
+		try_to_open(tp);
+	identify_loss(tp, news);
+	/* An undo has ended the recovery; if a loss is evident another begins. */
+	if (tp->ca_state != CA_RECOVERY && tp->lost_out)
+		tcp_enter_recovery(tp);
+}
+
+static void watch_for_loss(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	if (!tp->sack_ok) {
+		if (news->acked)
+			tp->reno_sacked = tp->dupacks = 0;
+		if (news->duplicate) {
+			tp->dupacks++;
+			tcp_add_reno_sack(tp, news);
+		}
+	}
+	if (tp->ca_state <= CA_DISORDER)
+		tcp_try_undo_dsack(tp);
+	identify_loss(tp, news);
+	if (tp->lost_out)
+		tcp_enter_recovery(tp);
+	else
+		try_to_open(tp);
+}
+
+static void in_loss(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	bool done = tcp_process_loss(tp, news);
+
+	if (tp->ca_state != CA_LOSS)
+		tp->retrans_stamp = tcp_any_retrans_done(tp) ? tp->retrans_stamp : 0;
+	if (done && tp->ca_state == CA_LOSS)
+		return;
+	identify_loss(tp, news);
+	/* The window was restored, or what was sent again is lost once more: a recovery of its own. */
+	if ((tp->ca_state == CA_OPEN || news->lost_retrans) && tp->lost_out)
+		tcp_enter_recovery(tp);
 }
 
 /**
- * tcp_leave_recovery() - everything up to the recovery point is acknowledged
+ * tcp_fastretrans_alert() - drive the recovery by an ACK
+ * @tp:    connection with something in flight before the ACK
+ * @news:  the ACK, all of it taken in
+ *
+ * Named after Linux's, whose states and transitions these are.
+ */
+void tcp_fastretrans_alert(struct tcp_sock *tp, struct tcp_ack_news *news)
+{
+	if (!tp->sack_ok && news->acked)
+		remove_reno_sacks(tp, news);
+	if (reneging(tp, news) || state_is_over(tp, news))
+		return;
+	switch (tp->ca_state) {
+	case CA_RECOVERY:
+		in_recovery(tp, news);
+		break;
+	case CA_LOSS:
+		in_loss(tp, news);
+		break;
+	default:
+		watch_for_loss(tp, news);
+		break;
+	}
+}
+
+/**
+ * tcp_reo_timeout() - the time that reordering was given is over
  * @tp:  connection
  *
- * Source:  RFC 6582 3.2 (3), first option: no burst; RFC 6675 5
+ * Source:  RFC 8985 6.3, RACK_reordering_timeout
  */
-void tcp_leave_recovery(struct tcp_sock *tp)
+void tcp_reo_timeout(struct tcp_sock *tp)
 {
-	uint32_t mss = tcp_current_mss(tp);
+	uint64_t lost = tp->lost_total;
 
-	if (tp->ca_state == CA_RECOVERY)
-		tp->snd_cwnd = MIN(tp->snd_ssthresh, MAX(tcp_pipe(tp), mss) + mss);
-	tcp_set_ca_state(tp, CA_OPEN);
-	tp->dupacks = 0;
-	tp->reno_sacked = 0;
-	tp->lost_seq = tp->high_rxt = tp->snd_una;
-	tp->retrans_stamp = 0;
-}
-
-/* ---- undoing what was no loss ---------------------------------------------------------------- */
-
-/**
- * tcp_undo_dsack() - the peer has text twice: a retransmission was needless
- * @tp:  connection
- * @r:   what arrived twice
- *
- * When that is true of all that was sent again, nothing was lost: the window returns to what it was
- * (RFC 3708 3). Where duplicate ACKs had set it off segments must have changed places, and more of them
- * are waited for from now on, as Linux.
- */
-void tcp_undo_dsack(struct tcp_sock *tp, struct seq_range r)
-{
-	uint32_t len = r.end - r.start;
-
-	if (!tp->undo_possible || !before(r.start, r.end) || before(r.start, tp->undo_start))
+	if (!tp->packets_out)
 		return;
-	tp->undo_bytes -= MIN(len, tp->undo_bytes);
-	if (tp->undo_bytes)
+	tcp_arm_rexmt(tp, REXMT_RTO, tcp_rto_left_us(tp));
+	tcp_rack_mark_lost(tp);
+	if (tp->lost_total == lost)
 		return;
-	tp->undo_possible = false;
-	tp->snd_cwnd = MAX(tp->snd_cwnd, tp->ca->undo_cwnd(tp));
-	tp->snd_ssthresh = MAX(tp->snd_ssthresh, tp->undo_ssthresh);
-	if (!tp->undo_timeout)
-		tp->dupthresh = MIN(tp->dupthresh * 2, TCP_MAX_DUPTHRESH);
-	if (tp->ca_state >= CA_RECOVERY)
-		tcp_leave_recovery(tp);
+	if (tp->ca_state != CA_RECOVERY && tp->ca_state != CA_LOSS) {
+		tcp_enter_recovery(tp);
+		tcp_cwnd_reduction(tp, 1, (uint32_t)(tp->lost_total - lost), false);
+	}
 }

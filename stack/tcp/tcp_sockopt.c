@@ -236,23 +236,19 @@ static uint32_t segments(const struct tcp_sock *tp, uint32_t bytes)
 
 static void info_recovery(const struct tcp_sock *tp, struct tcp_info *i)
 {
-	uint32_t lost = 0, flight = tcp_in_flight(tp), pipe = tcp_pipe(tp);
-
-	if (tp->ca_state >= CA_RECOVERY && flight > pipe + tp->sacked_bytes)
-		lost = flight - pipe - tp->sacked_bytes;
 	i->tcpi_ca_state = tp->ca_state;
-	i->tcpi_unacked = segments(tp, flight);
-	i->tcpi_sacked = segments(tp, tp->sacked_bytes + tp->reno_sacked);
-	i->tcpi_lost = segments(tp, lost);
-	i->tcpi_retrans =
-		tp->ca_state >= CA_RECOVERY ? segments(tp, tp->high_rxt - tp->snd_una) : 0;
+	i->tcpi_unacked = tp->packets_out;
+	i->tcpi_sacked = tp->sacked_out + segments(tp, tp->reno_sacked);
+	i->tcpi_lost = tp->lost_out;
+	i->tcpi_retrans = tp->retrans_out;
 	i->tcpi_retransmits = tp->retransmits;
 	i->tcpi_backoff = tp->backoff;
 	i->tcpi_probes = tp->probes_out;
 	i->tcpi_total_retrans = tp->total_retrans;
 	i->tcpi_bytes_retrans = tp->bytes_retrans;
 	i->tcpi_dsack_dups = tp->dsack_dups;
-	i->tcpi_reordering = tp->dupthresh ? tp->dupthresh : TCP_DUPTHRESH;
+	i->tcpi_reordering = tp->reordering;
+	i->tcpi_reord_seen = tp->reord_seen;
 	i->tcpi_snd_cwnd = MAX(tp->snd_cwnd / tcp_current_mss(tp), 1U);
 	i->tcpi_snd_ssthresh = tp->snd_ssthresh >= TCP_INFINITE_SSTHRESH ?
 				       INT32_MAX : tp->snd_ssthresh / tcp_current_mss(tp);

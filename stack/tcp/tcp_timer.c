@@ -31,7 +31,23 @@ void tcp_arm(struct tcp_sock *tp, enum tcp_timers which, uint64_t delay_us)
 	if (trace_on(net, TRACE_TIMER))
 		trace_printf(net, TRACE_TIMER, "tcp port %u: %s in %llu us", tp->inet.num,
 			     name[which], (unsigned long long)delay_us);
+	if (which == TCPT_REXMT)
+		tp->rexmt_kind = REXMT_RTO;
 	mod_timer(&tp->timers[which].timer, net->now + delay_us * NSEC_PER_USEC);
+}
+
+/**
+ * tcp_arm_rexmt() - (re)start the retransmission timer, in place of what it ran for
+ * @tp:        connection
+ * @kind:      timeout, loss probe, or the end of the time that reordering is given
+ * @delay_us:  from now
+ *
+ * Source:  RFC 8985 6.3, 7.2: one of the three at a time
+ */
+void tcp_arm_rexmt(struct tcp_sock *tp, enum tcp_rexmt_kinds kind, uint64_t delay_us)
+{
+	tcp_arm(tp, TCPT_REXMT, delay_us);
+	tp->rexmt_kind = (uint8_t)kind;
 }
 
 /**
@@ -182,6 +198,21 @@ static void syn_timeout(struct tcp_sock *tp)
 	rearm_after_timeout(tp);
 }
 
+/* In which state a timeout found the connection, as Linux counts them. */
+static void count_timeout(const struct tcp_sock *tp)
+{
+	struct net *net = tcp_net(tp);
+
+	if (tp->retransmits)
+		return;
+	if (tp->ca_state == CA_RECOVERY)
+		mib_inc(net, tp->sack_ok ? MIB_TcpExtTCPSackRecoveryFail : MIB_TcpExtTCPRenoRecoveryFail);
+	else if (tp->ca_state == CA_LOSS)
+		mib_inc(net, MIB_TcpExtTCPLossFailures);
+	else if (tp->ca_state == CA_DISORDER || tp->sacked_out)
+		mib_inc(net, tp->sack_ok ? MIB_TcpExtTCPSackFailures : MIB_TcpExtTCPRenoFailures);
+}
+
 /* RFC 6298 5.4 to 5.6 */
 static void text_timeout(struct tcp_sock *tp)
 {
@@ -194,10 +225,9 @@ static void text_timeout(struct tcp_sock *tp)
 		return;
 	}
 	mib_inc(net, MIB_TcpExtTCPTimeouts);
-	if (tp->retransmits == 0)
-		mib_inc(net, MIB_TcpExtTCPSlowStartRetrans);
 	if (!tp->retrans_stamp)
 		tp->retrans_stamp = net->now;
+	count_timeout(tp);
 	tcp_enter_loss(tp);
 	tp->retransmits = (uint8_t)MIN(tp->retransmits + 1, 255);
 	tp->backoff = (uint8_t)MIN(tp->backoff + 1, 16);
@@ -209,6 +239,22 @@ static void text_timeout(struct tcp_sock *tp)
 	rearm_after_timeout(tp);
 }
 
+static void rexmt_by_kind(struct tcp_sock *tp)
+{
+	switch (tp->rexmt_kind) {
+	case REXMT_TLP:
+		tcp_send_loss_probe(tp);
+		break;
+	case REXMT_REO:
+		tcp_reo_timeout(tp);
+		tcp_output(tp);
+		break;
+	default:
+		text_timeout(tp);
+		break;
+	}
+}
+
 static void rexmt_fired(struct timer_list *t)
 {
 	struct tcp_sock *tp = timer_enter(t);
@@ -218,7 +264,7 @@ static void rexmt_fired(struct timer_list *t)
 	if (tp->inet.sk.state == TCP_SYN_SENT || tp->inet.sk.state == TCP_SYN_RECV)
 		syn_timeout(tp);
 	else
-		text_timeout(tp);
+		rexmt_by_kind(tp);
 	timer_leave(tp);
 }
 

@@ -93,7 +93,7 @@ static unsigned int lossy_round_trip(struct flow *f)
 	}
 	CHECK_EQ(f->resent, 1);
 	conn_ms(f->c, RTT_MS);
-	ack(f, end); /* the retransmission has arrived */
+	ack(f, f->nxt); /* the retransmission has arrived, and what left before and after it */
 	feed(f);
 	return (f->nxt - f->una) / MSS;
 }
@@ -287,12 +287,18 @@ TEST(test_timeout_starts_from_one_segment)
 	end = f.nxt;
 	f.resent = 0;
 	seg_wait(f.c, 2000);
+	CHECK_EQ(collect(&f), 1); /* the loss probe: new text */
+	end = f.nxt;
+	seg_wait(f.c, 2000);
 	CHECK_EQ(collect(&f), 0);
 	CHECK_EQ(f.resent, 1);
 	f.resent = 0;
 	ack(&f, f.una + MSS);
-	collect(&f);
-	CHECK_EQ(f.resent, 2);
+	CHECK_EQ(collect(&f), 2); /* F-RTO (RFC 5682) asks with new text whether that was right */
+	CHECK_EQ(f.resent, 0);
+	seg_in(f.c, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", f.una, end, end + MSS);
+	CHECK_EQ(collect(&f), 0);
+	CHECK_EQ(f.resent, 1);
 	/* All of the rest arrives: it was only late. */
 	ack(&f, end);
 	CHECK_LE(feed(&f), 40);

@@ -36,7 +36,7 @@ static uint32_t window(const struct flow *f)
 /* A reduction, as recovery makes it. */
 static void reduce(struct flow *f)
 {
-	f->tp->undo_cwnd = f->tp->snd_cwnd;
+	f->tp->prior_cwnd = f->tp->snd_cwnd;
 	f->tp->snd_ssthresh = f->tp->ca->ssthresh(f->tp);
 	f->tp->snd_cwnd = f->tp->snd_ssthresh;
 }
@@ -209,7 +209,7 @@ TEST(test_undo_restores_the_epoch)
 	run_ms(&f, 3000);
 	before = cubic(f.tp)->now;
 	reduce(&f);
-	CHECK_EQ(f.tp->ca->undo_cwnd(f.tp), f.tp->undo_cwnd);
+	CHECK_EQ(f.tp->ca->undo_cwnd(f.tp), f.tp->prior_cwnd);
 	CHECK(memcmp(&before, &cubic(f.tp)->now, sizeof(before)) == 0);
 	conn_free(f.c);
 }

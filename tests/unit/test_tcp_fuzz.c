@@ -144,20 +144,52 @@ static void random_call(struct tcp_conn *c, struct rng *r)
 
 /* ---- what must hold at any time -------------------------------------------------------------------- */
 
+/* The records cover what is under way without a gap, and the counters are their sums. */
 static void check_scoreboard(const struct tcp_sock *tp)
 {
-	uint32_t at = tp->snd_una, bytes = 0;
+	uint32_t at = tp->snd_una, sacked = 0, lost = 0, retrans = 0, nr = 0, listed = 0, unsent = 0;
+	uint32_t packets = 0;
+	const struct tcp_sent *s;
+	ktime_t last = 0;
 
-	for (unsigned int i = 0; i < tp->nsacked; i++) {
-		CHECK(before(at, tp->sacked[i].start) || (i == 0 && at == tp->sacked[i].start));
-		CHECK(before(tp->sacked[i].start, tp->sacked[i].end));
-		at = tp->sacked[i].end;
-		bytes += at - tp->sacked[i].start;
+	list_for_each_entry(s, &tp->sent_seq, seq_node) {
+		bool is_lost = (s->flags & (SENT_LOST | SENT_RETRANS)) == SENT_LOST;
+
+		CHECK_EQ(s->start, at);
+		CHECK(before(s->start, s->end));
+		at = s->end;
+		sacked += s->flags & SENT_SACKED ? s->end - s->start : 0;
+		lost += s->flags & SENT_LOST ? s->end - s->start : 0;
+		retrans += s->flags & SENT_RETRANS ? s->end - s->start : 0;
+		CHECK_EQ(list_empty(&s->node), !!(s->flags & SENT_SACKED));
+		listed += !(s->flags & SENT_SACKED);
+		unsent += is_lost;
+		packets += s->segs;
+		CHECK_GE(s->segs, 1);
+		nr++;
 	}
-	CHECK(before_eq(at, tp->snd_nxt));
-	CHECK_EQ(bytes, tp->sacked_bytes);
-	CHECK(between(tp->high_rxt, tp->snd_una, tp->snd_nxt));
-	CHECK(between(tp->lost_seq, tp->snd_una, tp->snd_nxt));
+	CHECK_EQ(at, tp->snd_nxt);
+	CHECK_EQ(sacked, tp->sacked_bytes);
+	CHECK_EQ(lost, tp->lost_bytes);
+	CHECK_EQ(retrans, tp->retrans_bytes);
+	CHECK_EQ(packets, tp->packets_out);
+	CHECK_EQ(nr, tp->sent_nr);
+	list_for_each_entry(s, &tp->sent_time, node) {
+		CHECK_GE(s->xmit, last);
+		CHECK_NE(s->flags & (SENT_LOST | SENT_RETRANS), SENT_LOST);
+		last = s->xmit;
+		listed--;
+	}
+	at = tp->snd_una;
+	list_for_each_entry(s, &tp->sent_lost, node) {
+		CHECK(after_eq(s->start, at));
+		CHECK_EQ(s->flags & (SENT_LOST | SENT_RETRANS), SENT_LOST);
+		at = s->end;
+		listed--;
+		unsent--;
+	}
+	CHECK_EQ(listed, 0);
+	CHECK_EQ(unsent, 0);
 }
 
 static void check_send_queue(const struct tcp_sock *tp)
