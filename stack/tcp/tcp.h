@@ -293,6 +293,7 @@ struct tcp_sock {
 	uint8_t retransmits;    /* timeouts in a row without progress */
 	uint8_t probes_out;     /* zero-window or keepalive probes without answer */
 	ktime_t retrans_stamp;  /* first retransmission of this loss episode; 0 = none */
+	ktime_t stall_stamp;    /* first timeout or probe since snd_una moved; 0 = none */
 	ktime_t timeout_stamp;  /* last retransmission timeout */
 	ktime_t syn_stamp;      /* when the SYN left first */
 
@@ -536,6 +537,7 @@ void tcp_store_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg);
 
 /* ---- tcp_reass.c: text into order ------------------------------------------------------------ */
 enum skb_drop_reason tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg);
+void tcp_note_dsack(struct tcp_sock *tp, uint32_t start, uint32_t end);
 void tcp_ofo_purge(struct tcp_sock *tp);
 uint32_t tcp_rmem_used(const struct tcp_sock *tp);
 void tcp_rcv_space_adjust(struct tcp_sock *tp);

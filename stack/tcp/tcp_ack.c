@@ -24,6 +24,7 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	uint32_t diff;
 
 	rtt_us = MAX(rtt_us, 1U);
+	tp->min_rtt_us = MIN(tp->min_rtt_us, rtt_us);
 	if (tp->srtt_us == 0) {
 		tp->srtt_us = rtt_us;
 		tp->rttvar_us = rtt_us / 2;
@@ -178,6 +179,7 @@ static void move_snd_una(struct tcp_sock *tp, struct tcp_ack_news *news)
 	tp->snd_una = news->seg->ack;
 	tp->bytes_acked += news->acked;
 	tp->retransmits = 0;
+	tp->stall_stamp = 0;
 	if (tp->urg_pending && after_eq(tp->snd_una, tp->snd_up))
 		tp->urg_pending = false;
 	tcp_sent_ack(tp, news);
@@ -232,6 +234,9 @@ static void move_cwnd(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
 	uint32_t lost = (uint32_t)(tp->lost_total - news->prior_lost);
 
+	/* Text of less than a segment, alone in flight: the peer may have delayed its ACK, as Linux. */
+	news->rs.is_ack_delayed = news->acked && news->acked < tcp_current_mss(tp) && !news->sacked &&
+				  news->rs.prior_delivered + news->acked == tp->delivered_bytes;
 	tcp_rate_gen(tp, news->delivered, lost, &news->rs);
 	if (tp->ca->cong_control)
 		tp->ca->cong_control(tp, &news->rs);
@@ -276,6 +281,8 @@ static void act_on(struct tcp_sock *tp, struct tcp_ack_news *news)
 		tcp_process_tlp_ack(tp, news);
 	if (is_dubious(tp, news))
 		tcp_fastretrans_alert(tp, news);
+	else if (!tp->retrans_out)
+		tp->retrans_stamp = 0;
 	if (news->set_timer && !tcp_schedule_loss_probe(tp, true))
 		tcp_rearm_rto(tp);
 	move_cwnd(tp, news);

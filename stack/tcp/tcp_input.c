@@ -226,6 +226,7 @@ static struct tcp_result syn_sent_established(struct tcp_sock *tp, struct tcp_se
 	tp->ack.scheduled = tp->ack.now = true;
 	if (seg->ack != tp->snd_una) /* RFC 7413 4.2.1: the text of the SYN as well */
 		tcp_ack(tp, seg);
+	tp->snd_nxt = tp->snd_una; /* or a part of it: the rest is sent like text that never was */
 	/* "If there are other controls or text in the segment, continue at the sixth step." */
 	seg->seq++;
 	seg->flags &= (uint8_t)~TCPHDR_SYN;
@@ -286,10 +287,8 @@ static void ack_useless(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (seg->end_seq == seg->seq || (seg->flags & TCPHDR_SYN)) {
 		if (tcp_oow_rate_limited(tcp_net(tp), &tp->last_oow_ack))
 			return;
-	} else if (before(seg->seq, tp->rcv_nxt) && tp->sack_ok) {
-		mib_inc(tcp_net(tp), MIB_TcpExtTCPDSACKOldSent);
-		tp->dsack.start = seg->seq;
-		tp->dsack.end = seq_min(seg->end_seq, tp->rcv_nxt);
+	} else if (before(seg->seq, tp->rcv_nxt)) {
+		tcp_note_dsack(tp, seg->seq, seq_min(seg->end_seq, tp->rcv_nxt));
 	}
 	tcp_send_ack(tp);
 }

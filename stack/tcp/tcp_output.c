@@ -396,7 +396,7 @@ static void note_new_text(struct tcp_sock *tp, struct tcp_sent *rec, struct sk_b
 	}
 	if (tcp_in_cwnd_reduction(tp))
 		tp->prr_out += len;
-	if (first || !tcp_armed(tp, TCPT_REXMT))
+	if (!tcp_armed(tp, TCPT_REXMT))
 		tcp_rearm_rto(tp);
 }
 

@@ -58,8 +58,9 @@ void tcp_cwnd_reduction(struct tcp_sock *tp, uint32_t delivered, uint32_t lost, 
 		return;
 	tp->prr_delivered += delivered;
 	if (pipe > tp->snd_ssthresh) {
-		allowed = ((uint64_t)tp->snd_ssthresh * tp->prr_delivered + tp->prior_cwnd - 1) /
-			  tp->prior_cwnd;
+		/* CEIL(prr_delivered * ssthresh / RecoverFS), in whole segments as Linux. */
+		allowed = (uint64_t)tp->snd_ssthresh * tp->prr_delivered / tp->prior_cwnd;
+		allowed = (allowed + mss - 1) / mss * mss;
 		sndcnt = allowed > tp->prr_out ? allowed - tp->prr_out : 0;
 	} else {
 		sndcnt = tp->prr_delivered > tp->prr_out ? tp->prr_delivered - tp->prr_out : 0;

@@ -76,12 +76,22 @@ static void drop_stale_sacks(struct tcp_sock *tp)
 	}
 }
 
-/* RFC 2883 4: tell the sender what came twice. */
-static void note_dsack(struct tcp_sock *tp, uint32_t start, uint32_t end)
+/**
+ * tcp_note_dsack() - the next ACK tells the sender what came twice
+ * @tp:     connection
+ * @start:  first number of the duplicate
+ * @end:    behind its last
+ *
+ * Source:  RFC 2883 4; the tcp_dsack sysctl switches it off
+ */
+void tcp_note_dsack(struct tcp_sock *tp, uint32_t start, uint32_t end)
 {
-	if (!tp->sack_ok || !before(start, end))
+	struct net *net = tcp_net(tp);
+
+	if (!tp->sack_ok || !net->tcp->sysctl.dsack || !before(start, end))
 		return;
-	mib_inc(tcp_net(tp), MIB_TcpExtTCPDSACKOldSent);
+	mib_inc(net, before(start, tp->rcv_nxt) ? MIB_TcpExtTCPDSACKOldSent :
+						   MIB_TcpExtTCPDSACKOfoSent);
 	tp->dsack.start = start;
 	tp->dsack.end = end;
 }
@@ -319,12 +329,12 @@ static void trim_followers(struct tcp_sock *tp, struct sk_buff *skb)
 	while ((next = skb_peek_next(&tp->ofo_queue, skb)) &&
 	       before(tcp_cb(next)->seq, tcp_cb(skb)->end_seq)) {
 		if (after(tcp_cb(next)->end_seq, tcp_cb(skb)->end_seq)) {
-			note_dsack(tp, tcp_cb(next)->seq, tcp_cb(skb)->end_seq);
+			tcp_note_dsack(tp, tcp_cb(next)->seq, tcp_cb(skb)->end_seq);
 			skb_pull(next, tcp_cb(skb)->end_seq - tcp_cb(next)->seq);
 			tcp_cb(next)->seq = tcp_cb(skb)->end_seq;
 			return;
 		}
-		note_dsack(tp, tcp_cb(next)->seq, tcp_cb(next)->end_seq);
+		tcp_note_dsack(tp, tcp_cb(next)->seq, tcp_cb(next)->end_seq);
 		if (tcp_cb(next)->end_seq == tcp_cb(skb)->end_seq)
 			tcp_cb(skb)->flags |= tcp_cb(next)->flags;
 		skb_unlink(&tp->ofo_queue, next);
@@ -350,12 +360,12 @@ static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_bu
 		if (end == tcp_cb(prev)->end_seq)
 			tcp_cb(prev)->flags |=
 				tcp_cb(skb)->flags; /* a FIN that came after its text */
-		note_dsack(tp, seq, end);
+		tcp_note_dsack(tp, seq, end);
 		note_sack(tp, tcp_cb(prev)->seq, tcp_cb(prev)->end_seq);
 		return SKB_DROP_TCP_OLD_DATA;
 	}
 	if (prev && after(tcp_cb(prev)->end_seq, seq)) {
-		note_dsack(tp, seq, tcp_cb(prev)->end_seq);
+		tcp_note_dsack(tp, seq, tcp_cb(prev)->end_seq);
 		skb_pull(skb, tcp_cb(prev)->end_seq - seq);
 		tcp_cb(skb)->seq = tcp_cb(prev)->end_seq;
 	}
@@ -427,7 +437,7 @@ static void text_arrived(struct tcp_sock *tp, const struct tcp_segment *seg)
 static enum skb_drop_reason old_text(struct tcp_sock *tp, const struct tcp_segment *seg,
 				     uint32_t end)
 {
-	note_dsack(tp, seg->seq, end);
+	tcp_note_dsack(tp, seg->seq, end);
 	enter_quickack(tp);
 	tp->ack.scheduled = tp->ack.now = true;
 	return SKB_DROP_TCP_OLD_DATA;
@@ -439,7 +449,7 @@ static void trim_to_window(struct tcp_sock *tp, struct sk_buff *skb, uint32_t ed
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 
 	if (before(cb->seq, tp->rcv_nxt)) {
-		note_dsack(tp, cb->seq, tp->rcv_nxt);
+		tcp_note_dsack(tp, cb->seq, tp->rcv_nxt);
 		skb_pull(skb, tp->rcv_nxt - cb->seq);
 		cb->seq = tp->rcv_nxt;
 	}

@@ -142,9 +142,9 @@ static bool out_of_retries(const struct tcp_sock *tp)
 	unsigned int limit = (unsigned int)sk->net->tcp->sysctl.retries2;
 	uint64_t waited;
 
-	if (!tp->retrans_stamp)
+	if (!tp->stall_stamp)
 		return false;
-	waited = since_us(tp, tp->retrans_stamp);
+	waited = since_us(tp, tp->stall_stamp);
 	if (tp->user_timeout_ms)
 		return waited >= tp->user_timeout_ms * 1000ULL; /* RFC 5482 */
 	if (sock_flag(sk, SOCK_DEAD))
@@ -170,7 +170,7 @@ static bool syn_out_of_retries(const struct tcp_sock *tp)
 static void rearm_after_timeout(struct tcp_sock *tp)
 {
 	uint64_t delay = tcp_rto_us(tp), limit = tp->user_timeout_ms * 1000ULL, waited;
-	ktime_t start = tp->retrans_stamp ? tp->retrans_stamp : tp->syn_stamp;
+	ktime_t start = tp->stall_stamp ? tp->stall_stamp : tp->syn_stamp;
 
 	if (limit) {
 		waited = since_us(tp, start);
@@ -225,8 +225,8 @@ static void text_timeout(struct tcp_sock *tp)
 		return;
 	}
 	mib_inc(net, MIB_TcpExtTCPTimeouts);
-	if (!tp->retrans_stamp)
-		tp->retrans_stamp = net->now;
+	if (!tp->stall_stamp)
+		tp->stall_stamp = net->now;
 	count_timeout(tp);
 	tcp_enter_loss(tp);
 	tp->retransmits = (uint8_t)MIN(tp->retransmits + 1, 255);
@@ -276,8 +276,8 @@ static bool probes_unanswered(const struct tcp_sock *tp)
 	const struct sock *sk = &tp->inet.sk;
 	unsigned int limit = (unsigned int)sk->net->tcp->sysctl.retries2;
 
-	if (tp->user_timeout_ms && tp->probes_out && tp->retrans_stamp)
-		return since_us(tp, tp->retrans_stamp) >= tp->user_timeout_ms * 1000ULL;
+	if (tp->user_timeout_ms && tp->probes_out && tp->stall_stamp)
+		return since_us(tp, tp->stall_stamp) >= tp->user_timeout_ms * 1000ULL;
 	if (sock_flag(sk, SOCK_DEAD)) {
 		limit = orphan_retries(tp);
 		/* Nobody waits for an orphan: a peer that never opens its window cannot keep it. */
@@ -299,7 +299,7 @@ static void persist_fired(struct timer_list *t)
 		give_up(tp);
 	} else {
 		if (tp->probes_out == 0)
-			tp->retrans_stamp = tcp_net(tp)->now;
+			tp->stall_stamp = tcp_net(tp)->now;
 		tcp_write_wakeup(tp);
 		if (tcp_in_flight(tp) == 0) {
 			tp->probes_out++;

@@ -20,6 +20,8 @@ static bool may_probe(const struct tcp_sock *tp)
 {
 	int mode = tcp_net(tp)->tcp->sysctl.early_retrans;
 
+	if (tp->inet.sk.state == TCP_SYN_RECV) /* text sent early (RFC 7413): the SYN-ACK's timer runs */
+		return false;
 	return (mode == 3 || mode == 4) && tp->packets_out && tp->sack_ok &&
 	       (tp->ca_state == CA_OPEN || tp->ca_state == CA_CWR) && !tp->sacked_out &&
 	       !tp->tlp_out;

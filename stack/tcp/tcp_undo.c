@@ -154,6 +154,7 @@ bool tcp_try_undo_partial(struct tcp_sock *tp, const struct tcp_ack_news *news)
 	if (!tcp_any_retrans_done(tp))
 		tp->retrans_stamp = 0;
 	undo_cwnd_reduction(tp, true);
+	tcp_try_keep_open(tp);
 	mib_inc(tcp_net(tp), MIB_TcpExtTCPPartialUndo);
 	return true;
 }
