@@ -66,6 +66,36 @@ preloaded() { on_us env "${SETTINGS[@]}" "LD_PRELOAD=$LIBRARY" "$@"; }
 	assert_eq "$(preloaded sh -c 'echo a | tr a b')" b
 }
 
+# as_ever CMD...: the same output, errors and exit status with and without the library, placed as HOW says.
+as_ever() {
+	local how got want
+
+	run --separate-stderr on_us "$@" <<<"input"
+	want="$status|$output|$stderr"
+	for how in ${HOW:-preloaded}; do
+		run --separate-stderr "$how" "$@" <<<"input"
+		got="$status|$output|$stderr"
+		assert_eq "$got" "$want" "$how $*"
+	done
+}
+
+@test "a program that uses no network has the same output, errors and exit status" {
+	HOW="shim preloaded" as_ever true
+	HOW="shim preloaded" as_ever sh -c 'kill -TERM $$'
+	as_ever sh -c 'exit 37'
+	HOW="shim preloaded" as_ever sh -c 'cat; echo two >&2; ls /nonexistent'
+	as_ever sort /etc/passwd
+	as_ever awk 'BEGIN { while ("echo a b" | getline x) print x; exit 3 }'
+	as_ever "$PYTHON" -c 'import subprocess, sys; print(subprocess.run(["id", "-u"]).returncode); sys.exit("out")'
+	as_ever perl -e 'print scalar(localtime(0)), "\n"; die "at the end\n"'
+	as_ever bash -c 'set -o pipefail; seq 3 | sed 1q; echo "${PIPESTATUS[*]}"; wait'
+	# No descriptor, thread, signal handler or blocked signal of ours.
+	as_ever ls /proc/self/fd
+	as_ever sh -c 'ulimit -a; pwd; umask'
+	case ${SANITIZE-} in ?*) return 0 ;; esac # a runtime has handlers of its own
+	as_ever grep -E '^(Threads|Sig(Blk|Ign|Cgt)|FDSize|NoNewPrivs|Seccomp|Umask)' /proc/self/status
+}
+
 @test "without a host no program is moved to the kernel's stack" {
 	ip -n us addr add 10.77.0.3/24 dev us0
 	on_us curl -sS -o /dev/null "http://$PEER/10m?kernel"
