@@ -4,6 +4,7 @@
  *
  * Two things are added. POLLERR: a reset connection whose program left nothing unread natively
  * shows a hang-up only, and the error of a datagram is a message; poll() and ppoll() look closer.
+ * So does epoll_wait() for streams (epoll_watch.c): where no set has one of ours it is a jump.
  * And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file
  * under the number (handover.c) loses it. The last registrations of sockets that are not
  * connected yet are kept in a small ring, and made again on the new file. A datagram socket is
@@ -13,6 +14,7 @@
 #include "shim/program/real.h"
 #include "shim/program/control.h"
 #include "shim/program/dgram.h"
+#include "shim/program/epoll_watch.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/init.h"
@@ -134,9 +136,15 @@ void epoll_fork_child(void)
  */
 int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-	int saved = errno, r;
-	uint32_t w = fd_word(fd);
+	int saved, r;
+	uint32_t w;
 
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.epoll_ctl(epfd, op, fd, event);
+	saved = errno;
+	w = fd_word(fd);
+	if (fd_is_ours(w) && (w & FD_STREAM) && !(w & FD_LISTEN) && !nowhere(event))
+		epoll_watch(epfd, op, fd, event->data.u64);
 	if (!fd_is_ours(w) || (w & (FD_CONNECTED | FD_LISTEN)) == FD_LISTEN ||
 	    (w & (FD_CONNECTED | FD_GATE)) == FD_CONNECTED)
 		return libc()->epoll_ctl(epfd, op, fd, event);

@@ -101,7 +101,7 @@ struct libc_calls libc_table = {
 /* Older libcs may lack these, and a look-up that fails allocates its error text. */
 static bool may_be_missing(const char *name)
 {
-	return strstr(name, "res_") || strstr(name, "Fork") || strstr(name, "close_range") ||
+	return strstr(name, "res_") || strstr(name, "Fork") || strstr(name, "pwait2") || strstr(name, "close_range") ||
 	       strstr(name, "closefrom");
 }
 
