@@ -4,7 +4,8 @@
  *
  * Two things are added. POLLERR: a reset connection whose program left nothing unread natively
  * shows a hang-up only, and the error of a datagram is a message; poll() and ppoll() look closer.
- * So does epoll_wait() for streams (epoll_watch.c): where no set has one of ours it is a jump.
+ * So does epoll_wait() for streams (epoll_watch.c): where no set has one of ours it is a jump. poll()
+ * also knows the streams that Linux always shows as ready and whose anchors are not: add_ended().
  * And epoll_ctl() has to be seen: a registration belongs to the file, so putting another file
  * under the number (handover.c) loses it. The last registrations of sockets that are not
  * connected yet are kept in a small ring, and made again on the new file. A datagram socket is
@@ -188,13 +189,72 @@ static int add_errors(struct pollfd *fds, nfds_t count, int n)
 {
 	int saved = errno;
 
-	if (n <= 0 || shim_sandboxed)
+	if (n <= 0)
 		return n;
 	for (nfds_t i = 0; i < count; i++)
 		if (fds[i].revents & (POLLHUP | POLLIN | POLLRDNORM | POLLWRBAND)) {
 			add_error(&fds[i]);
 			n -= !fds[i].revents;
 		}
+	errno = saved;
+	return n;
+}
+
+/* May this be a stream that Linux shows as ready whatever comes: see add_ended()? */
+static bool may_be_ended(uint32_t w)
+{
+	if ((w & (FD_STATE | FD_STREAM | FD_ATTACHED)) != (FD_OURS | FD_STREAM | FD_ATTACHED))
+		return false;
+	return (w & (FD_CONNECTED | FD_LISTEN)) ? (w & (FD_CONNECTED | FD_RDSHUT)) == (FD_CONNECTED | FD_RDSHUT)
+						: !(w & FD_GATE);
+}
+
+/*
+ * What Linux shows and an anchor does not. A stream that is not connected (bound, refused, a
+ * listener that was shut down) is at its end: OUT and HUP. After SHUT_RD there is an end to be
+ * read; the anchor is not told of that, since it would drop what still comes.
+ */
+static void add_ended(struct pollfd *p)
+{
+	struct fdent *e = fd_entry(p->fd);
+	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+	enum ctl_state state = CTL_S_OPEN;
+
+	if (!may_be_ended(w) || !may_be_ended(w = fd_verified(p->fd)))
+		return;
+	if (w & FD_CONNECTED) {
+		p->revents |= (short)(p->events & (POLLIN | POLLRDNORM | POLLRDHUP));
+		return;
+	}
+	if (!(w & FD_DEAD))
+		sock_look(p->fd, &state);
+	if (state == CTL_S_OPEN)
+		p->revents = (short)((p->events & (POLLOUT | POLLWRNORM)) | POLLHUP);
+}
+
+/* Is there one of those that are always ready? Then poll() does not wait. */
+static bool any_ended(const struct pollfd *fds, nfds_t count)
+{
+	for (nfds_t i = 0; i < count; i++) {
+		struct fdent *e = fd_entry(fds[i].fd);
+
+		if (e && may_be_ended(atomic_load_explicit(&e->word, memory_order_relaxed)))
+			return true;
+	}
+	return false;
+}
+
+/* Is one of them ready after all, by add_ended()? @n: what poll() with no time to wait said. */
+static int add_ends(struct pollfd *fds, nfds_t count, int n)
+{
+	int saved = errno;
+
+	for (nfds_t i = 0; n >= 0 && i < count; i++) {
+		bool ready = fds[i].revents;
+
+		add_ended(&fds[i]);
+		n += !ready && fds[i].revents;
+	}
 	errno = saved;
 	return n;
 }
@@ -236,8 +296,15 @@ static inline bool any_ours(struct pollfd *fds, nfds_t count)
  */
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	if (!any_ours(fds, count))
+	int n;
+
+	if (!any_ours(fds, count) || shim_sandboxed)
 		return libc()->poll(fds, count, timeout);
+	if (any_ended(fds, count)) {
+		n = add_ends(fds, count, libc()->poll(fds, count, 0));
+		if (n)
+			return add_errors(fds, count, n);
+	}
 	return add_errors(fds, count, libc()->poll(fds, count, timeout));
 }
 
@@ -248,9 +315,9 @@ int __poll(struct pollfd *fds, nfds_t count, int timeout)
 
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
 {
-	if (!any_ours(fds, count))
+	if (count > room / sizeof(*fds))
 		return libc()->__poll_chk(fds, count, timeout, room);
-	return add_errors(fds, count, libc()->__poll_chk(fds, count, timeout, room));
+	return poll(fds, count, timeout);
 }
 
 /**
@@ -258,15 +325,23 @@ int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
  */
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-	if (!any_ours(fds, count))
+	static const struct timespec at_once;
+	int n;
+
+	if (!any_ours(fds, count) || shim_sandboxed)
 		return libc()->ppoll(fds, count, timeout, mask);
+	if (any_ended(fds, count)) {
+		n = add_ends(fds, count, libc()->ppoll(fds, count, &at_once, mask));
+		if (n)
+			return add_errors(fds, count, n);
+	}
 	return add_errors(fds, count, libc()->ppoll(fds, count, timeout, mask));
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		const sigset_t *mask, size_t room)
 {
-	if (!any_ours(fds, count))
+	if (count > room / sizeof(*fds))
 		return libc()->__ppoll_chk(fds, count, timeout, mask, room);
-	return add_errors(fds, count, libc()->__ppoll_chk(fds, count, timeout, mask, room));
+	return ppoll(fds, count, timeout, mask);
 }
