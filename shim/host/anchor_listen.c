@@ -50,11 +50,14 @@ void listen_forget_child(struct anchor *child)
 /* Which records were taken meanwhile. */
 static void count_outstanding(struct anchor *a)
 {
-	unsigned int now;
+	unsigned int now, queued;
 
-	if (!a->record_truesize || !a->outstanding || a->closed)
+	if (!a->outstanding || a->closed)
 		return;
-	now = (unsigned int)((anchor_queued(a) + a->record_truesize - 1) / a->record_truesize);
+	queued = (unsigned int)anchor_queued(a);
+	if (queued && !a->record_truesize)
+		return;
+	now = queued ? (queued + (unsigned int)a->record_truesize - 1) / (unsigned int)a->record_truesize : 0;
 	for (; a->outstanding > now; a->outstanding--) {
 		if (!(a->record_kinds & 1) && !list_empty(&a->children))
 			listen_forget_child(list_first_entry(&a->children, struct anchor, sibling));
@@ -146,7 +149,7 @@ static bool hand_over(struct anchor *a)
 		return false;
 	}
 	if (!a->record_truesize)
-		a->record_truesize = MAX(1, anchor_queued(a) - before);
+		a->record_truesize = before ? 0 : anchor_queued(a); /* 0: it was taken at once */
 	sys_close(a->handing_fd);
 	if (!child)
 		a->record_kinds |= 1ULL << a->outstanding;
