@@ -54,6 +54,22 @@ static uint16_t listen_port(struct run *r)
 	return sin.sin_port ? ntohs(sin.sin_port) : r->cfg.bind_port;
 }
 
+/* The flow of a packet of the peer. A datagram to a connected socket comes from where that is connected to. */
+static struct flow *inbound_flow(struct run *r, const struct packet_spec *pk)
+{
+	bool first = pk->kind == PACKET_UDP && !pk->has_ports && !r->flows.current[1];
+	struct flow *f = flow_of_inbound(&r->flows, pk, &r->cfg, listen_port(r));
+	struct sockaddr_storage ss;
+	struct sockaddr_in sin;
+
+	if (!f || !first || !r->last_sock || sock_getname(r->last_sock, &ss, true) != (int)sizeof(sin))
+		return f;
+	memcpy(&sin, &ss, sizeof(sin));
+	f->remote_ip = ntohl(sin.sin_addr.s_addr);
+	f->remote_port = ntohs(sin.sin_port);
+	return f;
+}
+
 /**
  * play_inbound() - a packet of the peer arrives
  * @r:   run
@@ -65,7 +81,7 @@ bool play_inbound(struct run *r, const struct event *ev)
 {
 	static _Thread_local uint8_t buf[WIRE_MAX], quote[WIRE_MAX];
 	const struct packet_spec *pk = ev->packet;
-	struct flow *f = flow_of_inbound(&r->flows, pk, &r->cfg, listen_port(r));
+	struct flow *f = inbound_flow(r, pk);
 	struct wire w;
 	size_t len;
 
