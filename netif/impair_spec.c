@@ -6,7 +6,7 @@
  *   [dev NAME] rule MATCH... ACTION            what happens to single frames (impair_rule.c)
  *
  *   rate R                          serialises frames, one behind the other
- *   queue N | queue BYTES           room in front of the rate (default 1000 frames), drop-tail
+ *   queue N | queue BYTES           room in front of the rate (default 20000 frames), drop-tail
  *   codel [target T] [interval T]   CoDel (RFC 8289) on that queue; 5 ms and 100 ms
  *   ecn [N]                         CE in place of CoDel's drops; with N: on every ECN-capable packet
  *                                   that finds N frames queued
@@ -24,8 +24,6 @@
  * be given twice for one direction.
  */
 #include "netif/impair_link.h"
-
-enum { DEFAULT_QUEUE = 1000 };
 
 /* RFC 8289 4.2, 4.3. */
 #define CODEL_TARGET_NS (5 * NSEC_PER_MSEC)

@@ -17,12 +17,14 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "netif/impair.h"
 #include "netif/netif.h"
 #include "shim/host/config.h"
 
 struct option_def {
 	const char *name, *env;
-	/* Checks @value, fills fields, writes the canonical text to @out (PATH_MAX bytes). */
+	/* Checks @value, fills fields, writes the canonical text to @out (PATH_MAX bytes;
+	 * that of OPT_IMPAIR CONFIG_TEXT_SIZE). */
 	int (*parse)(struct host_config *cfg, const char *value, char *out, char *err);
 };
 
@@ -239,6 +241,18 @@ static int parse_loopback(struct host_config *cfg, const char *value, char *out,
 	return 0;
 }
 
+static int parse_seed(struct host_config *cfg, const char *value, char *out, char *err)
+{
+	char *end;
+
+	errno = 0;
+	cfg->seed = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end || errno)
+		return bad(err, "seed", value, "is not a number from 0 to 18446744073709551615");
+	snprintf(out, PATH_MAX, "%llu", (unsigned long long)cfg->seed);
+	return 0;
+}
+
 static int parse_log(struct host_config *cfg, const char *value, char *out, char *err)
 {
 	static const char *const levels[] = { "off", "err", "warn", "info", "debug" };
@@ -267,6 +281,8 @@ static const struct option_def options[OPT_MAX] = {
 	[OPT_CAPTURE_FILTER] = { "capture-filter", "WIRESHIM_CAPTURE_FILTER", parse_capture_filter },
 	[OPT_CAPTURE_SNAPLEN] = { "capture-snaplen", "WIRESHIM_CAPTURE_SNAPLEN", parse_snaplen },
 	[OPT_LOOPBACK] = { "loopback", "WIRESHIM_LOOPBACK", parse_loopback },
+	[OPT_IMPAIR] = { "impair", "WIRESHIM_IMPAIR", config_set_impair },
+	[OPT_SEED] = { "seed", "WIRESHIM_SEED", parse_seed },
 	[OPT_LOG] = { "log", "WIRESHIM_LOG", parse_log },
 };
 
@@ -295,6 +311,7 @@ void config_free(struct host_config *cfg)
 
 	for (i = 0; i < OPT_MAX; i++)
 		free(cfg->text[i]);
+	impair_plan_free(cfg->plan);
 	config_init(cfg);
 }
 
@@ -307,7 +324,7 @@ void config_free(struct host_config *cfg)
  */
 int config_set(struct host_config *cfg, enum config_option opt, const char *value, char *err)
 {
-	char out[PATH_MAX] = "", *copy;
+	char out[MAX(PATH_MAX, CONFIG_TEXT_SIZE)] = "", *copy;
 	int ret;
 
 	if (strchr(value, '\n'))
@@ -337,6 +354,7 @@ int config_from_env(struct host_config *cfg, char *err)
 		if (ret)
 			return ret;
 	}
+	cfg->impair_from_env = true;
 	return 0;
 }
 
@@ -360,7 +378,7 @@ int config_check(const struct host_config *cfg, char *err)
 		why = "--capture-filter and --capture-snaplen need --capture FILE.pcapng";
 	if (why)
 		snprintf(err, CONFIG_ERR_SIZE, "%s", why);
-	return why ? -EINVAL : 0;
+	return why ? -EINVAL : config_check_impair(cfg, err);
 }
 
 /** config_key() - the name under which the host of @cfg is found, see shim/protocol.h */

@@ -10,10 +10,13 @@
 
 enum config_option {
 	OPT_HOST, OPT_DEV, OPT_ADDR, OPT_GATEWAY, OPT_DNS, OPT_MAC, OPT_MTU, OPT_HOSTNAME,
-	OPT_CAPTURE, OPT_CAPTURE_FILTER, OPT_CAPTURE_SNAPLEN, OPT_LOOPBACK, OPT_LOG, OPT_MAX
+	OPT_CAPTURE, OPT_CAPTURE_FILTER, OPT_CAPTURE_SNAPLEN, OPT_LOOPBACK, OPT_IMPAIR, OPT_SEED, OPT_LOG, OPT_MAX
 };
 
-enum { CONFIG_DNS_MAX = 3, CONFIG_KEY_SIZE = 80, CONFIG_ERR_SIZE = 512 };
+enum { CONFIG_DNS_MAX = 3, CONFIG_KEY_SIZE = 80, CONFIG_ERR_SIZE = 512,
+       CONFIG_TEXT_SIZE = 16000 };
+
+struct impair_plan;
 
 struct host_config {
 	char *text[OPT_MAX];       /* canonical value; NULL = not given */
@@ -26,6 +29,9 @@ struct host_config {
 	uint32_t mtu;              /* 0 = the interface's */
 	uint32_t snaplen;          /* bytes kept of a frame; 0 = all */
 	bool loopback_stack;
+	struct impair_plan *plan;  /* of --impair; NULL = none */
+	bool impair_from_env;      /* it is the environment's: the command line's replaces it */
+	uint64_t seed;             /* of --seed */
 	int log;                   /* enum log_level */
 };
 
@@ -42,6 +48,9 @@ int config_set(struct host_config *cfg, enum config_option opt, const char *valu
 int config_from_env(struct host_config *cfg, char *err);
 /* What a host needs to come up; -EINVAL with one line. */
 int config_check(const struct host_config *cfg, char *err);
+/* config_impair.c: the parts of the above that are about --impair. */
+int config_set_impair(struct host_config *cfg, const char *value, char *out, char *err);
+int config_check_impair(const struct host_config *cfg, char *err);
 /* "n/NAME" or "d/IFACE/A.B.C.D". */
 void config_key(const struct host_config *cfg, char key[CONFIG_KEY_SIZE]);
 /* The options given, "name=value\n" each; malloc'd, NULL when out of memory. */

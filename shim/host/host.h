@@ -195,6 +195,7 @@ struct host {
 	struct net *net;
 	struct net_device *lo, *dev;
 	struct capture *capture;
+	uint64_t impair_seed;
 	uint64_t token, now;          /* now: CLOCK_MONOTONIC ns, once a turn */
 	bool thread;                  /* runs inside a program */
 	bool stopping;                /* leave the loop */
@@ -376,6 +377,7 @@ size_t interfaces_list(const struct host *h, struct ctl_ifaddr *list, size_t roo
 /* --- report.c --- */
 char *report_text(struct host *h); /* malloc'd; NULL when out of memory */
 void report_ended(struct anchor *a, const char *how);
+void report_impairment(struct host *h);
 void addr_format(const struct sockaddr_storage *ss, char *buf, size_t len);
 
 /* --- main.c --- */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "netif/impair.h"
 #include "shim/host/host.h"
 
 /* After ours: linux/socket.h defines names as macros that sock.h has in an enum. */
@@ -115,6 +116,57 @@ void report_ended(struct anchor *a, const char *how)
 	h->ended_next++;
 }
 
+/* "12 frames in, 11 passed, 1 dropped, ..." of one direction. */
+static void format_impaired(const struct impair_stats *s, char *line, size_t size)
+{
+	snprintf(line, size, "%llu frames, %llu passed, %llu dropped, %u on the way, %llu out of order, "
+		 "%llu duplicated, %llu corrupted, %llu marked, %llu stripped, %llu answered",
+		 (unsigned long long)s->entered, (unsigned long long)s->passed, (unsigned long long)s->dropped,
+		 s->held, (unsigned long long)s->reordered, (unsigned long long)s->duplicated,
+		 (unsigned long long)s->corrupted, (unsigned long long)s->marked,
+		 (unsigned long long)s->stripped, (unsigned long long)s->answered);
+}
+
+static void put_impairment(struct text *t, struct net_device *dev)
+{
+	struct impair_stats in, out;
+	uint64_t matched, applied;
+	const char *rule;
+	char line[400];
+	unsigned int i;
+
+	if (!impair_get_stats(dev, TAP_IN, &in) || !impair_get_stats(dev, TAP_OUT, &out))
+		return;
+	put(t, "  impaired, seed %llu\n", (unsigned long long)in.seed);
+	format_impaired(&in, line, sizeof(line));
+	put(t, "    in: %s\n", line);
+	format_impaired(&out, line, sizeof(line));
+	put(t, "    out: %s\n", line);
+	for (i = 0; impair_get_rule(dev, i, &rule, &matched, &applied); i++)
+		put(t, "    %s: matched %llu, applied %llu\n", rule, (unsigned long long)matched,
+		    (unsigned long long)applied);
+}
+
+/** report_impairment() - says at the end of a host what its links did, and their seed */
+void report_impairment(struct host *h)
+{
+	struct net_device *dev = NULL;
+	struct impair_stats s;
+	char line[400];
+
+	while ((dev = dev_next(h->net, dev))) {
+		if (!impair_get_stats(dev, TAP_IN, &s))
+			continue;
+		format_impaired(&s, line, sizeof(line));
+		host_log(h, LOG_LEVEL_INFO, "impairment of %s with --seed %llu: in: %s", dev->name,
+			 (unsigned long long)s.seed, line);
+		impair_get_stats(dev, TAP_OUT, &s);
+		format_impaired(&s, line, sizeof(line));
+		host_log(h, LOG_LEVEL_INFO, "impairment of %s with --seed %llu: out: %s", dev->name,
+			 (unsigned long long)s.seed, line);
+	}
+}
+
 static void put_device(struct text *t, struct net_device *dev)
 {
 	const struct in_ifaddr *ifa = NULL;
@@ -133,6 +185,7 @@ static void put_device(struct text *t, struct net_device *dev)
 	put(t, "  tx %llu packets %llu bytes, %llu errors %llu dropped\n",
 	    (unsigned long long)dev->stats.tx_packets, (unsigned long long)dev->stats.tx_bytes,
 	    (unsigned long long)dev->stats.tx_errors, (unsigned long long)dev->stats.tx_dropped);
+	put_impairment(t, dev);
 	if (dev->flags & IFF_LOOPBACK)
 		return;
 	af_packet_get_info(dev, &info);
@@ -208,7 +261,7 @@ char *report_text(struct host *h)
 	put(&t, "host %s, pid %d%s\n", h->key, (int)getpid(), h->thread ? " (thread)" : "");
 	for (i = 0; i < OPT_MAX; i++)
 		if (h->cfg.text[i])
-			put(&t, "  %s %s\n", config_name((enum config_option)i), h->cfg.text[i]);
+			put(&t, "  %s %.900s\n", config_name((enum config_option)i), h->cfg.text[i]);
 	if (h->capture) {
 		capture_get_stats(h->capture, &cs);
 		put(&t, "capture %s: %llu frames, %llu bytes, %llu lost%s%s\n", h->cfg.text[OPT_CAPTURE],

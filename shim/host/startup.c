@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netif/impair.h"
 #include "shim/host/host.h"
 #include "stack/inet/arp.h"
 #include "stack/inet/devinet.h"
@@ -260,6 +261,23 @@ static int start_route(struct host *h, char *err)
 	return ret ? say(err, ret, "--gateway: %s", strerror(-ret)) : 0;
 }
 
+/* The address was probed for on the plain wire; from here on it is as bad as was asked for. */
+static int start_impairment(struct host *h, char *err)
+{
+	int ret = 0;
+
+	if (!h->cfg.plan)
+		return 0;
+	h->impair_seed = h->cfg.seed;
+	if (!h->cfg.text[OPT_SEED])
+		h->impair_seed = random_u32(&h->net->random);
+	if (h->dev)
+		ret = impair_attach(h->dev, h->cfg.plan, true, h->impair_seed);
+	if (ret == 0)
+		ret = impair_attach(h->lo, h->cfg.plan, !h->dev, h->impair_seed);
+	return ret ? say(err, ret, "--impair: %s", strerror(-ret)) : 0;
+}
+
 static int check_gateway(const struct host_config *cfg, char *err)
 {
 	uint32_t mask = cfg->prefix_len ? ~(uint32_t)0 << (32 - cfg->prefix_len) : 0;
@@ -399,6 +417,8 @@ static int start(struct host *h, char *err)
 	if (ret == 0)
 		ret = start_route(h, err);
 	if (ret == 0)
+		ret = start_impairment(h, err);
+	if (ret == 0)
 		ret = listeners_open(h, err);
 	return ret;
 }
@@ -432,6 +452,8 @@ int host_create(struct host_config *cfg, bool thread, struct host **out, char *e
 		return ret;
 	}
 	host_log(h, LOG_LEVEL_INFO, "up");
+	if (h->cfg.plan)
+		host_log(h, LOG_LEVEL_INFO, "impairment with --seed %llu", (unsigned long long)h->impair_seed);
 	*out = h;
 	return 0;
 }
@@ -452,6 +474,8 @@ void host_destroy(struct host *h)
 	if (h->net)
 		destroy_programs(h);
 	resolver_destroy(h->resolver);
+	if (h->net && h->cfg.plan)
+		report_impairment(h);
 	/* These descriptors are the device's. */
 	h->dev_watch.fd = -1;
 	h->link_watch.fd = -1;
