@@ -56,17 +56,19 @@ program_src := $(wildcard shim/program/*.c) $(shared_src)
 host_src := $(wildcard shim/host/*.c)
 tools_src := $(wildcard tools/*.c tools/packetdrill/*.c) $(shared_src)
 test_src := $(wildcard tests/unit/test_*.c)
-check_src := $(filter-out $(test_src),$(wildcard tests/unit/*.c))
+lab_test_src := $(wildcard tests/lab/test_*.c)
+check_src := $(filter-out $(test_src) $(lab_test_src),$(wildcard tests/unit/*.c tests/lab/*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
-all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(check_src)
+all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(lab_test_src) $(check_src)
 PRODUCTS := $(OUT)/libwireshim.so $(OUT)/libwireshim-host.so $(OUT)/wireshim
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
+LAB_TESTS := $(patsubst tests/lab/%.c,$(B)/lab/%,$(lab_test_src))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all unit-tests test unit pkt diff matrix e2e lint bench demo install uninstall clean help print-% FORCE
+.PHONY: all unit-tests test unit pkt grid golden diff matrix e2e lint bench demo install uninstall clean help print-% FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -120,15 +122,25 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcheck.a $(B)/libstack.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# --- run ----------------------------------------------------------------------------------------------------------
-RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' SANITIZE='$(SANITIZE)' CC='$(CC)'
+$(B)/lab/%: $(B)/tests/lab/%.o $(B)/libcheck.a $(B)/libstack.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-test: all $(UNIT_TESTS)     ## unit, packet, differential, matrix and end-to-end tests; the last line counts them
-	@$(RUN) tests/run unit pkt diff matrix e2e
+# --- run ----------------------------------------------------------------------------------------------------------
+RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' WIRESHIM_LAB='$(abspath $(B)/lab)' SANITIZE='$(SANITIZE)' CC='$(CC)'
+
+test: all $(UNIT_TESTS) $(LAB_TESTS) ## unit, packet, grid, differential, matrix and end-to-end tests; the last line counts them
+	@$(RUN) tests/run unit pkt grid diff matrix e2e
 unit: $(UNIT_TESTS)         ## unit tests only
 	@$(RUN) tests/run unit
 pkt: all                    ## packet-level scripts in packetdrill's language; PKT=tests/pkt/rto for one folder
 	@$(RUN) tests/run pkt $(PKT)
+grid: $(LAB_TESTS)          ## the loss grid: bulk transfers in virtual time, compared with tests/golden
+	@$(RUN) tests/run grid
+golden: $(LAB_TESTS)        ## the loss grid's table, written anew: its difference belongs into the commit
+	@GOLDEN_UPDATE=1 $(B)/lab/test_grid =test_loss_grid_arrives_and_is_as_it_was
+	@git --no-pager diff --stat tests/golden
 diff: all                   ## the same calls on the kernel's stack and on ours; DIFF=tcp_poll for one program
 	@$(RUN) tests/run diff $(DIFF)
 matrix: all                 ## real programs, each doing its work; MATRIX=tests/matrix/ssh.bats for one file
