@@ -60,7 +60,7 @@ lab_test_src := $(wildcard tests/lab/test_*.c)
 check_src := $(filter-out $(test_src) $(lab_test_src),$(wildcard tests/unit/*.c tests/lab/*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
-all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(lab_test_src) $(check_src)
+all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(lab_test_src) $(check_src) tests/bench/impair_link.c
 PRODUCTS := $(OUT)/libwireshim.so $(OUT)/libwireshim-host.so $(OUT)/wireshim
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
 LAB_TESTS := $(patsubst tests/lab/%.c,$(B)/lab/%,$(lab_test_src))
@@ -68,7 +68,7 @@ LAB_TESTS := $(patsubst tests/lab/%.c,$(B)/lab/%,$(lab_test_src))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all unit-tests test unit pkt grid golden diff matrix e2e lint bench demo install uninstall clean help print-% FORCE
+.PHONY: all unit-tests test unit pkt grid golden diff matrix e2e lint bench bench-loss demo install uninstall clean help print-% FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -127,6 +127,11 @@ $(B)/lab/%: $(B)/tests/lab/%.o $(B)/libcheck.a $(B)/libstack.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libstack.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # --- run ----------------------------------------------------------------------------------------------------------
 RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' WIRESHIM_LAB='$(abspath $(B)/lab)' SANITIZE='$(SANITIZE)' CC='$(CC)'
 
@@ -152,6 +157,9 @@ lint: $(call objects,$(stack_src)) ## static analysis, shellcheck, layering
 bench: all                  ## over wireshim and over the kernel in turn: iperf3; a call, an exec, a round trip
 	@$(RUN) tests/private tests/bench/iperf3.sh
 	@$(RUN) CC='$(CC)' tests/private tests/bench/calls.sh
+	@$(MAKE) --no-print-directory bench-loss
+bench-loss: all $(B)/bench/impair_link ## one bulk transfer over a bad link, by wireshim and by the kernel in turn
+	@$(RUN) WIRESHIM_LINK='$(abspath $(B)/bench/impair_link)' tests/private tests/bench/impair.sh
 demo:                       ## build, then show the main job; needs no root
 	@tools/packages.sh gcc make libpcap-dev libc-ares-dev curl python3 iproute2 util-linux
 	@$(MAKE) --no-print-directory all

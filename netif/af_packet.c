@@ -99,14 +99,18 @@ static void finish_filter(struct filter *p)
 	}
 }
 
-/* ARP and IPv4 for a group address or for our MAC; the latter's IPv4 for our addresses if known. */
+/* All; or ARP and IPv4 for a group address or for our MAC, the latter's for our addresses if known. */
 static void build_filter(const struct af_packet *ap, struct filter *p)
 {
 	const uint8_t *m = ap->dev->dev_addr;
 
 	p->len = 0;
 	load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
-	jump_if(p, BPF_JEQ, PACKET_OUTGOING, TO_DROP, 0);
+	jump_if(p, BPF_JEQ, PACKET_OUTGOING, TO_DROP, ap->for_others ? TO_ACCEPT : 0);
+	if (ap->for_others) {
+		finish_filter(p);
+		return;
+	}
 	load(p, BPF_B, 0);
 	jump_if(p, BPF_JSET, 1, 0, 3); /* IEEE 802-2014 8.2: the group bit is the first on the wire */
 	load(p, BPF_H, 12);
@@ -380,6 +384,7 @@ int af_packet_create(struct net *net, const struct af_packet_config *cfg, struct
 	ap->dev = dev;
 	ap->fd = -1;
 	ap->link_fd = -1;
+	ap->for_others = cfg->for_others;
 	snprintf(ap->ifname, sizeof(ap->ifname), "%s", cfg->ifname);
 	timer_setup(&ap->retry, &net->timers, af_packet_tx_retry);
 	dev->ops = &af_packet_ops;

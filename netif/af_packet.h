@@ -41,6 +41,7 @@ struct af_packet {
 	char ifname[IFNAMSIZ]; /* follows a renaming */
 	uint32_t wanted_mtu;  /* 0 = the interface's */
 	uint32_t kernel_mtu;
+	bool for_others;      /* all frames of the interface, whomever they are sent to */
 	bool vnet_hdr;        /* a virtio header precedes each frame, both ways */
 	bool gone;            /* the interface does not exist any more */
 	bool tx_blocked;      /* the kernel is out of room: waiting for EPOLLOUT or @retry */

@@ -24,6 +24,7 @@ struct af_packet_config {
 	const uint8_t *mac;              /* ETH_ALEN bytes; NULL = a random local one (net->random) */
 	uint32_t mtu;                    /* bytes; 0 = follows the interface's */
 	enum af_packet_offload offload;
+	bool for_others;                 /* also frames to other stations: a switch's port */
 	uint32_t rcvbuf_bytes;           /* socket buffers; 0 = a good default */
 	uint32_t sndbuf_bytes;
 };
