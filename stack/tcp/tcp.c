@@ -460,7 +460,7 @@ static void orphan(struct tcp_sock *tp)
 	count_orphan(tp);
 	if (sk->state == TCP_FIN_WAIT2) {
 		tcp_orphan_fin_wait2(tp);
-	} else if (sk->net->tcp->orphans > (unsigned int)sk->net->tcp->sysctl.max_orphans) {
+	} else if (tcp_check_oom(tp)) {
 		tcp_send_active_reset(tp);
 		mib_inc(sk->net, MIB_TcpExtTCPAbortOnMemory);
 		tcp_done(tp);
@@ -555,7 +555,7 @@ bool tcp_stream_writeable(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet.sk;
 
-	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued / 2 &&
+	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued / 2 && tcp_wmem_allows(tp) &&
 	       tcp_unsent(tp) <= tp->notsent_lowat - 1; /* 0 is no limit */
 }
 

@@ -141,6 +141,9 @@ enum tcp_recovery_flags {
 /* Writable settings, under Linux's names (net.ipv4.tcp_*, times in the unit of the name). */
 struct tcp_sysctls {
 	int rmem[3], wmem[3];            /* bytes: min, default, max of autotuning */
+	int mem[3];                      /* pages of 4096 bytes: end of pressure, its begin, limit */
+	int adv_win_scale;               /* -31 ... 31 */
+	int tw_reuse;                    /* 0 no, 1 yes, 2 on loopback only */
 	int syn_retries, synack_retries, retries1, retries2, orphan_retries;
 	int fin_timeout_s;
 	int keepalive_time_s, keepalive_intvl_s, keepalive_probes;
@@ -154,7 +157,7 @@ struct tcp_sysctls {
 	int early_retrans;               /* 3, 4: tail loss probes */
 	int frto;                        /* F-RTO: 0 = off */
 	int reordering, max_reordering;  /* DupThresh: initial and largest, segments */
-	bool timestamps, sack, dsack, window_scaling, tw_reuse, slow_start_after_idle, moderate_rcvbuf, rfc1337;
+	bool timestamps, sack, dsack, window_scaling, slow_start_after_idle, moderate_rcvbuf, rfc1337;
 	bool abort_on_overflow;
 };
 
@@ -181,6 +184,8 @@ struct netns_tcp {
 	uint32_t challenge_count;
 	ktime_t challenge_window;        /* start of the second being counted */
 	unsigned int orphans, timewaits;
+	bool memory_pressure;
+	ktime_t pressure_since;
 	struct tcp_ca_list ca;
 	const struct tcp_congestion_ops *default_ca;
 	struct net_protocol protocol;
@@ -593,6 +598,13 @@ bool tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg);
 bool tcp_try_undo_dsack(struct tcp_sock *tp);
 bool tcp_try_undo_partial(struct tcp_sock *tp, const struct tcp_ack_news *news);
 bool tcp_try_undo_loss(struct tcp_sock *tp, const struct tcp_segment *seg, bool frto);
+
+/* ---- tcp_mem.c ------------------------------------------------------------------------------- */
+bool tcp_under_pressure(struct net *net);
+bool tcp_wmem_allows(const struct tcp_sock *tp);
+bool tcp_rmem_allows(const struct tcp_sock *tp);
+bool tcp_check_oom(const struct tcp_sock *tp);
+uint32_t tcp_win_from_space(const struct net *net, int64_t space);
 
 /* ---- tcp_output.c ---------------------------------------------------------------------------- */
 void tcp_output(struct tcp_sock *tp);               /* sends whatever may be sent */

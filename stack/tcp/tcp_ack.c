@@ -160,7 +160,7 @@ static void grow_sndbuf(struct tcp_sock *tp)
 	uint32_t windows = tp->ca->sndbuf_expand ? tp->ca->sndbuf_expand(tp) : 2;
 	int64_t want = (int64_t)tp->snd_cwnd * windows * 5 / 4, max = sk->net->tcp->sysctl.wmem[2];
 
-	if (!sock_flag(sk, SOCK_SNDBUF_LOCK) && want > sk->sndbuf)
+	if (!sock_flag(sk, SOCK_SNDBUF_LOCK) && want > sk->sndbuf && !tcp_under_pressure(sk->net))
 		sk->sndbuf = (int)MIN(want, MAX(max, sk->sndbuf));
 }
 

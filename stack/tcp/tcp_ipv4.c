@@ -470,6 +470,9 @@ uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr,
 static const struct tcp_sysctls default_sysctls = {
 	.rmem = { 4096, 131072, 6291456 },
 	.wmem = { 4096, 16384, 4194304 },
+	.mem = { 47232, 62976, 94464 }, /* as Linux with 4 GB */
+	.adv_win_scale = 1,
+	.tw_reuse = 2,
 	.syn_retries = 6,
 	.synack_retries = 5,
 	.retries1 = 3,
@@ -496,7 +499,6 @@ static const struct tcp_sysctls default_sysctls = {
 	.sack = true,
 	.dsack = true,
 	.window_scaling = true,
-	.tw_reuse = true,
 	.slow_start_after_idle = true,
 	.moderate_rcvbuf = true,
 };

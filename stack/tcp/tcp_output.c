@@ -101,12 +101,6 @@ uint32_t tcp_size_goal(const struct tcp_sock *tp)
 
 /* ---- the window we announce ------------------------------------------------------------------ */
 
-/* Buffer space to window: half is kept for the overhead of buffers (tcp_adv_win_scale 1). */
-static uint32_t window_from_space(int64_t space)
-{
-	return space > 0 ? (uint32_t)(space / 2) : 0;
-}
-
 /**
  * tcp_select_initial_window() - window and scale for a SYN
  * @net:        namespace
@@ -120,7 +114,7 @@ static uint32_t window_from_space(int64_t space)
 void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool wscale_ok,
 			       uint32_t clamp, uint32_t *wnd, uint8_t *wscale)
 {
-	uint32_t win = window_from_space(space), largest;
+	uint32_t win = tcp_win_from_space(net, space), largest;
 
 	if (clamp)
 		win = MIN(win, clamp);
@@ -173,9 +167,9 @@ static uint32_t unscaled_window(const struct tcp_sock *tp, uint32_t free_space, 
 uint32_t tcp_free_window(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet.sk;
-	uint32_t allowed = window_from_space(sk->rcvbuf);
+	uint32_t allowed = tcp_win_from_space(sk->net, sk->rcvbuf);
 	uint32_t full = tp->window_clamp ? MIN(allowed, tp->window_clamp) : allowed;
-	uint32_t space = window_from_space(sk->rcvbuf - (int64_t)tcp_rmem_used(tp));
+	uint32_t space = tcp_win_from_space(sk->net, sk->rcvbuf - (int64_t)tcp_rmem_used(tp));
 	uint32_t mss = MIN(tp->ack.rcv_mss, full), unit = 1U << tp->rcv_wscale;
 
 	if (mss == 0)
@@ -184,6 +178,8 @@ uint32_t tcp_free_window(const struct tcp_sock *tp)
 		space -= space % unit;
 		if (space < allowed / 16 || space < mss)
 			return 0;
+		if (tcp_under_pressure(sk->net))
+			space = MIN(space, 4U * tp->advmss); /* as Linux */
 	}
 	space = MIN(space, full);
 	if (tp->rcv_wscale)

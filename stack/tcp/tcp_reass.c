@@ -100,13 +100,14 @@ void tcp_note_dsack(struct tcp_sock *tp, uint32_t start, uint32_t end)
 
 static bool over_limit(const struct tcp_sock *tp)
 {
-	return tp->inet.sk.rmem_alloc > tp->inet.sk.rcvbuf;
+	return tp->inet.sk.rmem_alloc > tp->inet.sk.rcvbuf || !tcp_rmem_allows(tp);
 }
 
 /* No room even for what the window promised: what moving together does not gain is granted. */
 static bool is_full(const struct tcp_sock *tp)
 {
-	return tp->inet.sk.rmem_alloc > (int64_t)tp->inet.sk.rcvbuf + 2 * COLLAPSE_GAIN;
+	return tp->inet.sk.rmem_alloc > (int64_t)tp->inet.sk.rcvbuf + 2 * COLLAPSE_GAIN ||
+	       !tcp_rmem_allows(tp);
 }
 
 /**
@@ -156,6 +157,7 @@ static struct sk_buff *collapse_run(struct tcp_sock *tp, struct sk_buff_head *q,
 			BUG_ON(true);
 		skb_unlink(q, skb);
 		skb_consume(skb);
+		mib_inc(tcp_net(tp), MIB_TcpExtTCPRcvCollapsed);
 	}
 	skb_set_owner_r(all, tcp_to_sk(tp));
 	return all;
@@ -184,6 +186,7 @@ static void make_room(struct tcp_sock *tp)
 {
 	if (!over_limit(tp))
 		return;
+	mib_inc(tcp_net(tp), MIB_TcpExtPruneCalled);
 	collapse(tp, &tp->inet.sk.receive_queue);
 	collapse(tp, &tp->ofo_queue);
 }
@@ -193,6 +196,8 @@ static void prune_ofo(struct tcp_sock *tp)
 {
 	struct sk_buff *skb;
 
+	if (over_limit(tp) && !skb_queue_empty(&tp->ofo_queue))
+		mib_inc(tcp_net(tp), MIB_TcpExtOfoPruned);
 	while (over_limit(tp) && (skb = skb_peek_tail(&tp->ofo_queue))) {
 		skb_unlink(&tp->ofo_queue, skb);
 		skb_drop(skb, SKB_DROP_TCP_OFO_DROP);
@@ -291,6 +296,7 @@ static enum skb_drop_reason queue_in_order(struct tcp_sock *tp, struct sk_buff *
 		prune_ofo(tp);
 	if (is_full(tp) && skb->len) {
 		tp->ack.now = true; /* the sender learns where it stands */
+		mib_inc(tcp_net(tp), MIB_TcpExtRcvPruned);
 		return SKB_DROP_TCP_RCVQ_FULL;
 	}
 	tcp_cb(skb)->flags = 0;
@@ -561,7 +567,7 @@ void tcp_rcv_space_adjust(struct tcp_sock *tp)
 		window += 2 * (window * (copied - space) / space);
 		window = MIN(2 * window, (uint64_t)sysctl->rmem[2]);
 		if (sysctl->moderate_rcvbuf && !sock_flag(sk, SOCK_RCVBUF_LOCK) &&
-		    window > (uint64_t)MAX(sk->rcvbuf, 0))
+		    !tcp_under_pressure(sk->net) && window > (uint64_t)MAX(sk->rcvbuf, 0))
 			sk->rcvbuf = (int)window;
 		tp->rcvq_space = copied;
 	}

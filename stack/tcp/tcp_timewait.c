@@ -249,13 +249,21 @@ struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *
 	return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS) : TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
 }
 
+static bool may_reuse(const struct tcp_timewait *tw)
+{
+	int reuse = tw->inet.sk.net->tcp->sysctl.tw_reuse;
+
+	return reuse == 1 || (reuse == 2 && (ipv4_is_loopback(tw->inet.daddr.v4) ||
+					     ipv4_is_loopback(tw->inet.rcv_saddr.v4)));
+}
+
 /**
  * tcp_check_established() - may an outgoing connection use this local port?
  * @inet:  socket, addresses and dport set
  * @port:  local port, host order
  *
  * A TIME-WAIT is replaced when timestamps tell the connections apart and a second has passed since the
- * last one (RFC 6191; net.ipv4.tcp_tw_reuse, here on by default). The new connection starts beyond the
+ * last one (RFC 6191; tcp_tw_reuse, by default 2: on loopback only). The new connection starts beyond the
  * old numbers.
  *
  * Return:  0; -EADDRNOTAVAIL
@@ -273,7 +281,7 @@ int tcp_check_established(struct inet_sock *inet, uint16_t port)
 	if (other->sk.prot != &tcp_timewait_prot)
 		return -EADDRNOTAVAIL;
 	tw = (struct tcp_timewait *)(void *)other;
-	if (!net->tcp->sysctl.tw_reuse || tw->substate != TCP_TIME_WAIT || !tw->ts_ok ||
+	if (!may_reuse(tw) || tw->substate != TCP_TIME_WAIT || !tw->ts_ok ||
 	    net->now - tw->ts_recent_stamp <= NSEC_PER_SEC)
 		return -EADDRNOTAVAIL;
 	tcp_sk(&inet->sk)->write_seq = tw->snd_nxt + 65535 + 2;
