@@ -142,6 +142,10 @@ enum tcp_recovery_flags {
 struct tcp_sysctls {
 	int rmem[3], wmem[3];            /* bytes: min, default, max of autotuning */
 	int mem[3];                      /* pages of 4096 bytes: end of pressure, its begin, limit */
+	int mtu_probing;                 /* 0 off, 1 after a black hole, 2 always */
+	int base_mss, mtu_probe_floor;   /* bytes: where probing begins, where it ends up at worst */
+	int probe_threshold;             /* bytes: a smaller range is not searched */
+	int probe_interval_s;
 	int adv_win_scale;               /* -31 ... 31 */
 	int tw_reuse;                    /* 0 no, 1 yes, 2 on loopback only */
 	int syn_retries, synack_retries, retries1, retries2, orphan_retries;
@@ -253,6 +257,13 @@ struct tcp_sock {
 	uint32_t mss_clamp;     /* peer's MSS option (or 536) */
 	uint32_t pmtu;          /* that mss_base was made from */
 	uint16_t advmss;        /* MSS option that we send */
+
+	/* The path's MTU by probing (tcp_mtu_probe.c): bytes of IP packets. */
+	bool mtup_enabled;
+	uint32_t mtup_low, mtup_high; /* passes; passes at most */
+	uint32_t mtup_size;     /* of the probe in flight; 0 = none */
+	uint32_t mtup_start, mtup_end; /* its text */
+	ktime_t mtup_stamp;     /* begin of this search */
 
 	/* Receive sequence space. */
 	uint32_t irs;
@@ -580,6 +591,7 @@ void tcp_reo_timeout(struct tcp_sock *tp);
 /* ---- tcp_loss.c: timeouts -------------------------------------------------------------------- */
 void tcp_enter_loss(struct tcp_sock *tp);
 void tcp_mark_all_lost(struct tcp_sock *tp); /* too large for the path: send all again, same window */
+void tcp_resend_lost(struct tcp_sock *tp);
 bool tcp_process_loss(struct tcp_sock *tp, struct tcp_ack_news *news);
 
 /* ---- tcp_prr.c: the window on its way down --------------------------------------------------- */
@@ -598,6 +610,15 @@ bool tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg);
 bool tcp_try_undo_dsack(struct tcp_sock *tp);
 bool tcp_try_undo_partial(struct tcp_sock *tp, const struct tcp_ack_news *news);
 bool tcp_try_undo_loss(struct tcp_sock *tp, const struct tcp_segment *seg, bool frto);
+
+/* ---- tcp_mtu_probe.c: RFC 4821 --------------------------------------------------------------- */
+void tcp_mtup_init(struct tcp_sock *tp);
+uint32_t tcp_mtup_limit(struct tcp_sock *tp, uint32_t mss, uint32_t pmtu);
+void tcp_mtup_timeout(struct tcp_sock *tp);
+int tcp_mtup_probe_size(struct tcp_sock *tp, uint32_t avail);
+void tcp_mtup_sent(struct tcp_sock *tp, uint32_t text);
+void tcp_mtup_acked(struct tcp_sock *tp);
+bool tcp_mtup_lost(struct tcp_sock *tp);
 
 /* ---- tcp_mem.c ------------------------------------------------------------------------------- */
 bool tcp_under_pressure(struct net *net);

@@ -183,6 +183,7 @@ static void move_snd_una(struct tcp_sock *tp, struct tcp_ack_news *news)
 	if (tp->urg_pending && after_eq(tp->snd_una, tp->snd_up))
 		tp->urg_pending = false;
 	tcp_sent_ack(tp, news);
+	tcp_mtup_acked(tp);
 	free_acked_text(tp);
 }
 

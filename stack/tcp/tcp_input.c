@@ -124,6 +124,7 @@ void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg)
 	sample_handshake(tp, seg);
 	tcp_init_cwnd(tp);
 	tcp_init_buffers(tp);
+	tcp_mtup_init(tp);
 	tp->retransmits = 0;
 	tp->backoff = 0;
 	tp->retrans_stamp = 0;

@@ -85,6 +85,15 @@ void tcp_mark_all_lost(struct tcp_sock *tp)
 
 	list_for_each_entry_safe(s, next, &tp->sent_time, node)
 		tcp_sent_mark_lost(tp, s);
+	tcp_resend_lost(tp);
+}
+
+/**
+ * tcp_resend_lost() - what is marked as lost was too large, not too much: the window stays
+ * @tp:  connection
+ */
+void tcp_resend_lost(struct tcp_sock *tp)
+{
 	if (tp->ca_state == CA_LOSS)
 		return;
 	tp->recover = tp->snd_nxt;

@@ -67,6 +67,7 @@ void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu)
 	mss = MIN(mss, tp->mss_clamp);
 	if (half && mss > half)
 		mss = half;
+	mss = tcp_mtup_limit(tp, mss, pmtu);
 	tp->mss_base = MAX(mss, TCP_MIN_SND_MSS);
 	tp->pmtu = pmtu;
 }
@@ -404,6 +405,35 @@ static uint32_t cwnd_room(const struct tcp_sock *tp, uint32_t pipe)
 	return tp->snd_cwnd > pipe ? tp->snd_cwnd - pipe : 0;
 }
 
+/*
+ * RFC 4821 7.2: new text in a segment larger than any before. 1: sent; 0: none is due; -1: one is, and to
+ * be waited for.
+ */
+static int send_mtu_probe(struct tcp_sock *tp, struct sk_buff *text)
+{
+	uint32_t seq = tp->snd_nxt, usual = tp->mss_base, len;
+	int due = tcp_mtup_probe_size(tp, tcp_cb(text)->end_seq - seq), err;
+	struct tcp_sent *rec;
+
+	if (due <= 0)
+		return due;
+	rec = tcp_sent_alloc(tp);
+	if (!rec)
+		return -1;
+	len = (uint32_t)due;
+	tp->mss_base = len + tcp_established_optlen(tp); /* in one piece */
+	err = transmit(tp, text, seq, len, text_flags(tp, text, seq + len));
+	if (err < 0)
+		free(rec);
+	else
+		note_new_text(tp, rec, text, len, TCPHDR_ACK);
+	tp->mss_base = usual;
+	if (err < 0)
+		return -1;
+	tcp_mtup_sent(tp, len);
+	return 1;
+}
+
 /* One new transmission; false = nothing (more) may be sent. */
 static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limited)
 {
@@ -412,9 +442,13 @@ static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limite
 	struct sk_buff *text = find_text(tp, tp->send_hint, seq);
 	struct tcp_sent *rec;
 	uint8_t flags;
+	int probe;
 
 	if (text) {
 		tp->send_hint = text;
+		probe = tp->mtup_enabled ? send_mtu_probe(tp, text) : 0;
+		if (probe)
+			return probe > 0;
 		len = sendable(tp, tcp_cb(text)->end_seq - seq, room, mss, goal, more,
 			       limited);
 		if (len == 0 || worth_waiting(tp, len, pipe, goal))

@@ -265,6 +265,8 @@ static void try_to_open(struct tcp_sock *tp)
  */
 void tcp_enter_recovery(struct tcp_sock *tp)
 {
+	if (tcp_mtup_lost(tp))
+		return;
 	mib_inc(tcp_net(tp), tp->sack_ok ? MIB_TcpExtTCPSackRecovery : MIB_TcpExtTCPRenoRecovery);
 	tp->prior_ssthresh = 0;
 	tcp_init_undo(tp);
@@ -395,6 +397,7 @@ void tcp_reo_timeout(struct tcp_sock *tp)
 		return;
 	if (tp->ca_state != CA_RECOVERY && tp->ca_state != CA_LOSS) {
 		tcp_enter_recovery(tp);
-		tcp_cwnd_reduction(tp, 1, (uint32_t)(tp->lost_total - lost), false);
+		if (tp->ca_state == CA_RECOVERY)
+			tcp_cwnd_reduction(tp, 1, (uint32_t)(tp->lost_total - lost), false);
 	}
 }

@@ -232,6 +232,7 @@ static void text_timeout(struct tcp_sock *tp)
 	tp->retransmits = (uint8_t)MIN(tp->retransmits + 1, 255);
 	tp->backoff = (uint8_t)MIN(tp->backoff + 1, 16);
 	tcp_fastopen_timeout(tp);
+	tcp_mtup_timeout(tp);
 	tcp_retransmit_first(tp); /* if that failed, the timer tries again */
 	/* RFC 9293 3.8.3, R1: after some tries ask for another route. */
 	if (tp->retransmits >= net->tcp->sysctl.retries1)

@@ -125,6 +125,10 @@ static void carry(struct tcp_pair *p, int from, const struct fake_frame *ff)
 		p->lost[from]++;
 		return;
 	}
+	if (p->m.black_hole && largest_packet(ff) > p->m.black_hole) {
+		p->lost[from]++;
+		return;
+	}
 	due = arrival(p, from, ff->len);
 	if (!due || chance(p, p->m.loss)) {
 		p->lost[from]++;

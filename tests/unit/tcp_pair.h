@@ -23,6 +23,7 @@ struct medium {
 	bool tso;                 /* super-segments pass whole */
 	uint32_t mtu;             /* 0 = 1500 */
 	uint32_t path_mtu;        /* a router in the middle: larger packets with DF are lost and reported */
+	uint32_t black_hole;      /* larger packets are lost, and nobody says so; 0 = none */
 };
 
 struct frame_under_way;
