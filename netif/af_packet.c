@@ -99,6 +99,24 @@ static void finish_filter(struct filter *p)
 	}
 }
 
+/* For packet sockets: every EtherType for a group address or for our MAC; all frames in promiscuous mode. */
+static void build_wide_filter(const struct af_packet *ap, struct filter *p)
+{
+	const uint8_t *m = ap->dev->dev_addr;
+
+	p->len = 0;
+	load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
+	jump_if(p, BPF_JEQ, PACKET_OUTGOING, TO_DROP, ap->dev->promiscuity ? TO_ACCEPT : 0);
+	load(p, BPF_B, 0);
+	jump_if(p, BPF_JSET, 1, TO_ACCEPT, 0);
+	load(p, BPF_W, 2);
+	jump_if(p, BPF_JEQ, (uint32_t)m[2] << 24 | (uint32_t)m[3] << 16 | (uint32_t)m[4] << 8 | m[5],
+		0, TO_DROP);
+	load(p, BPF_H, 0);
+	jump_if(p, BPF_JEQ, (uint32_t)m[0] << 8 | m[1], TO_ACCEPT, TO_DROP);
+	finish_filter(p);
+}
+
 /* All; or ARP and IPv4 for a group address or for our MAC, the latter's for our addresses if known. */
 static void build_filter(const struct af_packet *ap, struct filter *p)
 {
@@ -139,7 +157,10 @@ static int attach_filter(struct af_packet *ap)
 	struct filter p;
 	struct sock_fprog prog;
 
-	build_filter(ap, &p);
+	if (!ap->for_others && (ap->dev->promiscuity || ap->dev->watched))
+		build_wide_filter(ap, &p);
+	else
+		build_filter(ap, &p);
 	prog = (struct sock_fprog){ p.len, p.insns };
 	return sys_setsockopt(ap->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
 }
@@ -199,11 +220,21 @@ static void af_packet_destroy(struct net_device *dev)
 		sys_close(ap->link_fd);
 }
 
+/* What cannot be changed stays as it is: fewer frames are seen. */
+static void af_packet_set_rx_mode(struct net_device *dev)
+{
+	struct af_packet *ap = af_packet_priv(dev);
+
+	if (!ap->gone)
+		(void)attach_filter(ap);
+}
+
 static const struct net_device_ops af_packet_ops = {
 	.open = af_packet_open,
 	.stop = af_packet_stop,
 	.start_xmit = af_packet_start_xmit,
 	.set_mtu = af_packet_set_mtu,
+	.set_rx_mode = af_packet_set_rx_mode,
 	.destroy = af_packet_destroy,
 };
 

@@ -75,11 +75,17 @@ static int loopback_poll(struct napi_struct *napi, int budget)
 	int done = 0;
 
 	while (done < budget && (skb = skb_dequeue(&lo->rx))) {
+		be16 protocol = skb->protocol;
+
 		done++;
-		if (eth_type_trans(skb, dev) < 0)
+		if (eth_type_trans(skb, dev) < 0) {
 			skb_drop(skb, SKB_DROP_ETH_SHORT);
-		else
-			netif_receive_skb(skb);
+			continue;
+		}
+		/* Who sent it has said what it is. */
+		if (protocol)
+			skb->protocol = protocol;
+		netif_receive_skb(skb);
 	}
 	if (dev->tx_stopped && lo->rx.qlen < LOOPBACK_QUEUE / 2)
 		netif_wake_queue(dev);

@@ -18,6 +18,7 @@
 #include "stack/inet/inet_port.h"
 #include "stack/inet/ip.h"
 #include "stack/inet/route.h"
+#include "stack/packet/packet.h"
 #include "stack/tcp/tcp.h"
 
 #define RX_BUDGET 256 /* frames a call of stack_run() */
@@ -26,7 +27,7 @@ static const struct pernet_operations *const subsystems[] = {
 	&sock_pernet_ops, &neigh_pernet_ops, &dev_pernet_ops,
 	&inet_pernet_ops, &route_pernet_ops, &ip_frag_pernet_ops, &icmp_pernet_ops, &arp_pernet_ops,
 	&inet_hash_pernet_ops, &inet_port_pernet_ops, &inet_sock_pernet_ops,
-	&udp_pernet_ops, &raw_pernet_ops, &tcp_pernet_ops,
+	&udp_pernet_ops, &raw_pernet_ops, &tcp_pernet_ops, &packet_pernet_ops,
 	NULL,
 };
 

@@ -37,12 +37,13 @@ rule() {
 
 rule shim/program 'shim/(protocol|rules|reach)\.h|shim/program/.*' \
 	'shim/program sees shim/protocol.h, shim/rules.h and shim/reach.h only'
-rule shim/host 'shim/(protocol\.h|host/.*)|stack/stack\.h|stack/core/(socket|types|list)\.h|stack/inet/(devinet|route|arp)\.h|netif/(netif|sys|impair)\.h' \
+rule shim/host 'shim/(protocol\.h|host/.*)|stack/stack\.h|stack/core/(socket|types|list)\.h|stack/packet/packet\.h|stack/inet/(devinet|route|arp)\.h|netif/(netif|sys|impair)\.h' \
 	'shim/host sees shim/protocol.h, stack/stack.h, stack/core/socket.h, the configuration of stack/inet, netif'
 rule stack/core 'stack/core/.*' 'stack/core goes up by ops tables only'
 rule stack/inet 'stack/(core|inet)/.*' 'stack/inet sees stack/core'
 rule stack/tcp 'stack/(core|tcp)/.*|stack/inet/(af_inet|inet_[a-z]+|ip[a-z_]*|route|icmp)\.h' \
 	'stack/tcp sees stack/core and, of inet, the address, hash, port and route headers'
+rule stack/packet 'stack/(core|packet)/.*|stack/inet/devinet\.h' 'stack/packet sees stack/core, and the ioctls about devices'
 rule stack/ctl 'stack/(core|inet|tcp|ctl)/.*' 'stack/ctl sees the stack'
 rule netif 'netif/.*|stack/core/.*' 'netif sees stack/core'
 

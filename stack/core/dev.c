@@ -26,6 +26,7 @@ static int dev_net_init(struct net *net)
 	list_init(&t->devices);
 	list_init(&t->poll_round);
 	list_init(&t->packet_types);
+	list_init(&t->watches);
 	list_init(&t->taps);
 	list_init(&t->tap_held);
 	t->next_ifindex = LOOPBACK_IFINDEX + 1;
@@ -248,6 +249,40 @@ int dev_set_mtu(struct net_device *dev, uint32_t mtu)
 	dev->mtu = mtu;
 	notifier_call_chain(&dev->net->netdev_chain, NETDEV_CHANGEMTU, dev);
 	return 0;
+}
+
+static void change_rx_mode(struct net_device *dev, unsigned int *users, int inc)
+{
+	bool was = *users > 0;
+
+	BUG_ON(inc < 0 && *users == 0);
+	*users += (unsigned int)inc;
+	if (was != (*users > 0) && dev->ops->set_rx_mode)
+		dev->ops->set_rx_mode(dev);
+}
+
+/**
+ * dev_set_promiscuity() - somebody wants to hear, or no more, frames for others
+ * @dev:  device; IFF_PROMISC shows that there is somebody
+ * @inc:  1 or -1
+ */
+void dev_set_promiscuity(struct net_device *dev, int inc)
+{
+	change_rx_mode(dev, &dev->promiscuity, inc);
+	if (dev->promiscuity)
+		dev->flags |= IFF_PROMISC;
+	else
+		dev->flags &= ~(unsigned int)IFF_PROMISC;
+}
+
+/**
+ * dev_set_watched() - somebody wants to hear, or no more, frames that no protocol of ours is for
+ * @dev:  device
+ * @inc:  1 or -1
+ */
+void dev_set_watched(struct net_device *dev, int inc)
+{
+	change_rx_mode(dev, &dev->watched, inc);
 }
 
 /**

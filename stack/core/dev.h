@@ -35,6 +35,8 @@ struct net_device_ops {
 	void (*stop)(struct net_device *dev);
 	enum netdev_tx (*start_xmit)(struct sk_buff *skb, struct net_device *dev);
 	int (*set_mtu)(struct net_device *dev, uint32_t mtu);      /* NULL = any */
+	/* promiscuity or watched has become zero, or is so no more. NULL = the driver hears all anyway. */
+	void (*set_rx_mode)(struct net_device *dev);
 	/* Releases what priv holds, not priv itself: that goes with the device. NULL = nothing. */
 	void (*destroy)(struct net_device *dev);
 };
@@ -83,6 +85,8 @@ struct net_device {
 	unsigned int features; /* NETIF_F_* */
 	uint8_t dev_addr[ETH_ALEN], broadcast[ETH_ALEN];
 	bool carrier;
+	unsigned int promiscuity; /* how many want to hear frames for others too */
+	unsigned int watched;     /* how many want to hear frames of every EtherType */
 
 	const struct net_device_ops *ops;
 	void *priv;
@@ -112,6 +116,9 @@ int dev_open(struct net_device *dev);
 void dev_close(struct net_device *dev);
 int dev_set_mtu(struct net_device *dev, uint32_t mtu);
 void netif_carrier_set(struct net_device *dev, bool on); /* announces a change */
+/* Both by +1 or -1. */
+void dev_set_promiscuity(struct net_device *dev, int inc);
+void dev_set_watched(struct net_device *dev, int inc);
 struct net_device *dev_get_by_index(struct net *net, int ifindex); /* NULL */
 struct net_device *dev_get_by_name(struct net *net, const char *name);
 struct net_device *dev_next(struct net *net, const struct net_device *dev); /* dev NULL = first */
@@ -159,6 +166,18 @@ struct packet_type {
 };
 void dev_add_pack(struct net *net, struct packet_type *pt);
 void dev_remove_pack(struct packet_type *pt);
+
+/*
+ * Packet sockets see frames before the protocols do: received ones on their way up, sent ones once
+ * the driver has taken them. @skb is borrowed, with mac_header and network_header set.
+ */
+struct packet_watch {
+	struct list_head list;
+	be16 type; /* ETH_P_ALL: every frame, both ways; else received ones of that type */
+	void (*frame)(struct packet_watch *pw, const struct sk_buff *skb);
+};
+void dev_add_watch(struct net *net, struct packet_watch *pw);
+void dev_remove_watch(struct packet_watch *pw); /* also from within frame(); harmless when done */
 
 /*
  * Taps see every frame with its link header: sent ones when the driver has taken them, received

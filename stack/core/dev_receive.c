@@ -103,6 +103,8 @@ static void deliver_with_verdict(struct sk_buff *skb)
 	struct net *net = skb->net;
 	struct sk_buff *copy = dev_has_taps(net) ? skb_clone(skb) : NULL;
 
+	if (unlikely(dev_has_watches(net)))
+		dev_show_to_watches(skb);
 	net->rx.active = true;
 	net->rx.has_owner = false;
 	net->rx.reason = SKB_NOT_DROPPED;
@@ -180,4 +182,38 @@ void dev_add_pack(struct net *net, struct packet_type *pt)
 void dev_remove_pack(struct packet_type *pt)
 {
 	list_del(&pt->list);
+}
+
+/**
+ * dev_add_watch() - show frames to a packet socket
+ * @net:  namespace
+ * @pw:   in the caller's memory, type and frame set
+ */
+void dev_add_watch(struct net *net, struct packet_watch *pw)
+{
+	list_add_tail(&pw->list, &net->devs->watches);
+}
+
+/**
+ * dev_remove_watch() - undo dev_add_watch()
+ * @pw:  watch; its list must have been initialised
+ */
+void dev_remove_watch(struct packet_watch *pw)
+{
+	list_del(&pw->list);
+}
+
+/**
+ * dev_show_to_watches() - give a frame to all packet sockets that want one of its kind
+ * @skb:  frame, pkt_type and protocol set; borrowed
+ */
+void dev_show_to_watches(const struct sk_buff *skb)
+{
+	const be16 all = cpu_to_be16(ETH_P_ALL);
+	struct packet_watch *pw, *next;
+
+	list_for_each_entry_safe(pw, next, &skb->net->devs->watches, list) {
+		if (pw->type == all || (pw->type == skb->protocol && skb->pkt_type != PACKET_OUTGOING))
+			pw->frame(pw, skb);
+	}
 }

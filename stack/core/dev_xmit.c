@@ -27,6 +27,20 @@ static int drop_sent(struct sk_buff *skb, enum skb_drop_reason reason, int err)
 	return err;
 }
 
+/* Does anybody look at what is sent? */
+static bool dev_has_onlookers(const struct net *net)
+{
+	return dev_has_taps(net) || dev_has_watches(net);
+}
+
+/* @sk: who sent it, perhaps gone by now; a watch may compare. */
+static void show_to_watches(struct sk_buff *copy, struct sock *sk)
+{
+	copy->sk = sk;
+	dev_show_to_watches(copy);
+	copy->sk = NULL;
+}
+
 /*
  * Gives one frame to the driver. False when it is busy: the skb is the caller's still. A driver that
  * takes a frame and then cannot send it drops it, which net->tx_drop tells.
@@ -34,13 +48,14 @@ static int drop_sent(struct sk_buff *skb, enum skb_drop_reason reason, int err)
 static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 {
 	struct sk_buff *copy;
+	struct sock *sk = skb->sk;
 	uint32_t len = skb->len;
 	enum netdev_tx verdict;
 	char owner[160];
 
 	skb->tstamp = dev->net->now; /* not of the queueing: a capture's times never go back */
-	copy = dev_has_taps(dev->net) ? skb_clone(skb) : NULL;
-	if (copy)
+	copy = dev_has_onlookers(dev->net) ? skb_clone(skb) : NULL;
+	if (copy && dev_has_taps(dev->net))
 		dev_describe_owner(skb, owner, sizeof(owner));
 	if (!dev->link && trace_on(dev->net, TRACE_OUT))
 		trace_skb(dev->net, TRACE_OUT, skb, NULL);
@@ -54,7 +69,9 @@ static bool give_to_driver(struct net_device *dev, struct sk_buff *skb)
 			dev->stats.tx_bytes += len;
 		}
 		/* What came by a link was shown when the stack sent it. */
-		if (copy && (!dev->link || dev->net->tx_drop != SKB_NOT_DROPPED))
+		if (copy && !dev->link)
+			show_to_watches(copy, sk);
+		if (copy && dev_has_taps(dev->net) && (!dev->link || dev->net->tx_drop != SKB_NOT_DROPPED))
 			dev_show_to_taps(dev, TAP_OUT, copy, owner, dev->net->tx_drop);
 	}
 	skb_consume(copy);
@@ -108,16 +125,21 @@ static int queue_for_driver(struct sk_buff *skb, struct net_device *dev)
 /* The link's now; the taps see the frame as the stack made it, unless the link has shown its loss. */
 static int give_to_link(struct sk_buff *skb, struct net_device *dev)
 {
+	struct sock *sk = skb->sk;
 	struct sk_buff *copy;
+	bool taken;
 	char owner[160];
 
 	skb->tstamp = dev->net->now;
-	copy = dev_has_taps(dev->net) ? skb_clone(skb) : NULL;
-	if (copy)
+	copy = dev_has_onlookers(dev->net) ? skb_clone(skb) : NULL;
+	if (copy && dev_has_taps(dev->net))
 		dev_describe_owner(skb, owner, sizeof(owner));
 	if (trace_on(dev->net, TRACE_OUT))
 		trace_skb(dev->net, TRACE_OUT, skb, NULL);
-	if (dev->link->xmit(skb, dev) && copy)
+	taken = dev->link->xmit(skb, dev);
+	if (copy)
+		show_to_watches(copy, sk);
+	if (taken && copy && dev_has_taps(dev->net))
 		dev_show_to_taps(dev, TAP_OUT, copy, owner, SKB_NOT_DROPPED);
 	skb_consume(copy);
 	return 0;

@@ -52,6 +52,7 @@ struct netns_port;      /* stack/inet/inet_port.c */
 struct netns_udp;
 struct netns_raw;
 struct netns_tcp;
+struct netns_packet;    /* stack/packet */
 struct trace;
 
 struct net {
@@ -85,6 +86,7 @@ struct net {
 	struct netns_udp *udp;
 	struct netns_raw *raw;
 	struct netns_tcp *tcp;
+	struct netns_packet *packet;
 
 	const struct pernet_operations *const *subsystems;
 	size_t subsystems_ready;

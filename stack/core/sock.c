@@ -18,6 +18,7 @@
 #include <sys/time.h>
 
 #include "stack/core/dev.h"
+#include "stack/core/filter.h"
 #include "stack/core/sock.h"
 #include "stack/core/socket.h"
 
@@ -26,8 +27,10 @@ enum {
 	OPT_SNDBUFFORCE = 32, OPT_RCVBUFFORCE = 33, OPT_COOKIE = 57, OPT_BINDTOIFINDEX = 62,
 	OPT_TIMESTAMP_OLD = 29, OPT_TIMESTAMPNS_OLD = 35, OPT_TIMESTAMP_NEW = 63, OPT_TIMESTAMPNS_NEW = 64,
 	OPT_RCVTIMEO_OLD = 20, OPT_SNDTIMEO_OLD = 21, OPT_RCVTIMEO_NEW = 66, OPT_SNDTIMEO_NEW = 67,
-	OPT_NO_CHECK = 11,
+	OPT_NO_CHECK = 11, OPT_BPF_EXTENSIONS = 48,
 };
+
+#define BPF_EXTENSIONS 64 /* SO_BPF_EXTENSIONS: all ancillary loads below this are known (SKF_AD_MAX) */
 
 static void wake_socket(struct sock *sk)
 {
@@ -119,6 +122,7 @@ void sock_put(struct sock *sk)
 		sk->prot->destroy(sk);
 	skb_queue_purge(&sk->receive_queue);
 	skb_queue_purge(&sk->error_queue);
+	sk_filter_free(sk);
 	BUG_ON(sk->wmem_alloc != 0);
 	list_del(&sk->list);
 	free(sk);
@@ -521,11 +525,30 @@ static int set_struct_option(struct sock *sk, int name, const void *val, socklen
 	}
 }
 
+static int set_filter_option(struct sock *sk, int name, const void *val, socklen_t len)
+{
+	int v, err;
+
+	if (!sk->prot->filters)
+		return -ENOPROTOOPT;
+	if (name == SO_ATTACH_FILTER)
+		return sk_attach_filter(sk, val, len);
+	err = sockopt_get_int(val, len, &v);
+	if (err)
+		return err;
+	if (name == SO_DETACH_FILTER)
+		return sk_detach_filter(sk);
+	if (sk->filter_locked && !v)
+		return -EPERM;
+	sk->filter_locked = v != 0;
+	return 0;
+}
+
 /**
  * sock_common_setsockopt() - SOL_SOCKET for every transport
  * @sk:   sock
  * @name: SO_*
- * @val:  value as passed
+ * @val:  value as passed; SO_ATTACH_FILTER: the instructions
  * @len:  its length
  *
  * Source:  man 7 socket; numbers and errors as Linux's sk_setsockopt()
@@ -539,6 +562,8 @@ int sock_common_setsockopt(struct sock *sk, int name, const void *val, socklen_t
 		return -EINVAL;
 	if (name == SO_BINDTODEVICE)
 		return bind_to_device(sk, val, len);
+	if (name == SO_ATTACH_FILTER || name == SO_DETACH_FILTER || name == SO_LOCK_FILTER)
+		return set_filter_option(sk, name, val, len);
 	err = sockopt_get_int(val, len, &v);
 	if (err)
 		return err;
@@ -635,6 +660,14 @@ static int get_int_option(struct sock *sk, int name, int *v)
 			*v = sock_flag(sk, flag_options[i].flag);
 			return 0;
 		}
+	}
+	if (sk->prot->filters && name == SO_LOCK_FILTER) {
+		*v = sk->filter_locked;
+		return 0;
+	}
+	if (sk->prot->filters && name == OPT_BPF_EXTENSIONS) {
+		*v = BPF_EXTENSIONS;
+		return 0;
 	}
 	switch (name) {
 	case SO_TYPE: *v = sk->type; return 0;

@@ -11,6 +11,7 @@
 #include "stack/core/timer.h"
 
 struct sock;
+struct sk_filter;
 struct socket;
 struct stack_msg;
 
@@ -47,6 +48,7 @@ struct proto {
 	const char *name;      /* "TCP" */
 	uint8_t protocol;      /* IPPROTO_* */
 	size_t obj_size;       /* of the sock with everything that embeds it */
+	bool filters;          /* honours sock.filter; others refuse the options */
 
 	int (*init)(struct sock *sk);
 	void (*destroy)(struct sock *sk);  /* last reference gone; memory is freed by the caller */
@@ -121,6 +123,8 @@ struct sock {
 	uint32_t accept_held;          /* LISTEN: taken by the holder, not yet by a program; part of the backlog */
 	int bound_dev_if;
 	ktime_t stamp;                 /* of the last received packet */
+	struct sk_filter *filter;      /* SO_ATTACH_FILTER; NULL = everything */
+	bool filter_locked;            /* SO_LOCK_FILTER */
 
 	/* Callbacks upward, Linux's names without "sk_". Defaults wake the struct socket. They only
 	 * note that something happened: nothing may call back into the stack from them. */

@@ -91,6 +91,10 @@ void sock_set_owner(struct socket *sock, int32_t pid, const char *comm);
 /* Bytes that sendmsg would take now without -EAGAIN (stream); 0 = wait for wake. */
 size_t sock_wspace(const struct socket *sock);
 
+/* For families: ancillary data to the receiver. */
+void put_cmsg(struct stack_msg *msg, int level, int type, const void *data, size_t len);
+void sock_put_timestamp(const struct sock *sk, const struct sk_buff *skb, struct stack_msg *msg);
+
 /* Families register their creator per net: inet's is PF_INET. */
 struct net_proto_family {
 	uint16_t family;

@@ -84,7 +84,6 @@ int ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len);
 int ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len);
 /* Appends what cmsg_flags (and SO_TIMESTAMP) ask for from a received datagram. */
 void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct stack_msg *msg);
-void put_cmsg(struct stack_msg *msg, int level, int type, const void *data, size_t len);
 /* Per-message overrides (IP_PKTINFO, IP_TTL, IP_TOS). -EINVAL on malformed control data. */
 struct ip_cmsg_send {
 	struct inet_addr saddr; /* AF_UNSPEC = none */

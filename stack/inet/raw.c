@@ -12,6 +12,7 @@
  * Limits: MSG_MORE is refused. Read first: RFC 791 3.2 (Send, Receive), RFC 792.
  */
 #include "stack/core/checksum.h"
+#include "stack/core/filter.h"
 #include "stack/inet/datagram.h"
 #include "stack/inet/icmp.h"
 #include "stack/inet/inet_hash.h"
@@ -160,8 +161,12 @@ static void give_copy(struct sock *sk, const struct sk_buff *skb)
 
 	if (!clone)
 		return;
-	rx_note_owner(sk->net, sk);
 	skb_push(clone, (uint32_t)(clone->data - (uint8_t *)skb_network_header(clone)));
+	if (sk_filter_skb(sk, clone, 0)) {
+		skb_consume(clone);
+		return;
+	}
+	rx_note_owner(sk->net, sk);
 	if (sock_queue_rcv_skb(sk, clone))
 		skb_drop(clone, SKB_DROP_SOCKET_RCVBUF);
 }
@@ -246,6 +251,7 @@ static void raw_describe(const struct sock *sk, char *buf, size_t len)
 static const struct proto raw_prot = {
 	.name = "RAW",
 	.obj_size = sizeof(struct raw_sock),
+	.filters = true,
 	.close = datagram_close,
 	.connect = ip4_datagram_connect,
 	.disconnect = ip4_datagram_disconnect,

@@ -11,6 +11,7 @@
  */
 #include <netinet/udp.h>
 
+#include "stack/core/filter.h"
 #include "stack/core/checksum.h"
 #include "stack/inet/datagram.h"
 #include "stack/inet/icmp.h"
@@ -232,6 +233,11 @@ static ssize_t udp_sendmsg(struct sock *sk, struct stack_msg *msg)
 static void deliver_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	rx_note_owner(sk->net, sk);
+	if (sk_filter_skb(sk, skb, UDP_HLEN)) {
+		mib_inc(sk->net, MIB_UdpInErrors);
+		skb_drop(skb, SKB_DROP_SOCKET_FILTER);
+		return;
+	}
 	skb_pull(skb, UDP_HLEN);
 	if (sock_queue_rcv_skb(sk, skb)) {
 		mib_inc(sk->net, MIB_UdpInErrors);
@@ -405,6 +411,7 @@ static const struct proto udp_prot = {
 	.name = "UDP",
 	.protocol = IPPROTO_UDP,
 	.obj_size = sizeof(struct udp_sock),
+	.filters = true,
 	.close = udp_close,
 	.connect = ip4_datagram_connect,
 	.disconnect = udp_disconnect,

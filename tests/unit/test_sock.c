@@ -151,7 +151,7 @@ TEST(test_timeouts)
 
 TEST(test_unknown_options_are_refused)
 {
-	static const int names[] = { 9999, 0, -1, SO_PEEK_OFF, SO_ZEROCOPY, SO_ATTACH_FILTER, SO_TXTIME,
+	static const int names[] = { 9999, 0, -1, SO_PEEK_OFF, SO_ZEROCOPY, SO_ATTACH_BPF, SO_TXTIME,
 				     SO_BUSY_POLL, SO_TIMESTAMPING, SO_DEBUG, SO_PASSCRED, SO_PEERCRED };
 	static const int read_only[] = { SO_TYPE, SO_ERROR, SO_ACCEPTCONN, SO_DOMAIN, SO_PROTOCOL, SO_SNDLOWAT };
 	struct host h = sock_host_up();
