@@ -47,6 +47,7 @@ enum {
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,
+	DGRAM_FRAME_MAX = 68 * 1024, /* of a packet socket: a super-segment with its headers */
 	DGRAM_CONTROL_MAX = 192,
 };
 
@@ -67,7 +68,7 @@ struct anchor_hello {
 	uint64_t ino;       /* st_ino of the program's end, for the same */
 	uint16_t family;    /* what socket() was asked for */
 	uint16_t type;      /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
-	uint32_t protocol;
+	uint32_t protocol;  /* of a packet socket: none, CTL_BIND gives it */
 };
 
 enum ctl_op {
@@ -85,7 +86,8 @@ enum ctl_op {
 	CTL_ERROR,        /* why did the anchor end or fail: takes the pending error. result = 0 (clean
 	                   * end) or -errno; reply arg[0] = state after it, enum ctl_state.
 	                   * With arg[0] = 1 the error is shown and stays pending */
-	CTL_SENDCHECK,    /* datagram: would a send to data = sockaddr fail at once? result 0 / -errno */
+	CTL_SENDCHECK,    /* datagram: would a send to data = sockaddr fail at once? result 0 / -errno.
+	                   * Packet socket: of arg[0] bytes; without data: as it is bound */
 	CTL_RECVERR,      /* MSG_ERRQUEUE: reply data = struct dgram_hdr + payload; -EAGAIN when empty */
 	CTL_LINGER,       /* close() with SO_LINGER on: answered when all is sent and acknowledged, or
 	                   * the linger time is over (-EWOULDBLOCK) */
@@ -146,7 +148,7 @@ struct dgram_hdr {
 	uint32_t full_len;   /* receive: payload bytes of the datagram as it came */
 	uint16_t controllen; /* of control, cmsg format */
 	uint16_t pad;
-	struct sockaddr_in6 name; /* large enough for both families */
+	struct sockaddr_in6 name; /* large enough for AF_INET, AF_INET6, AF_PACKET */
 	_Alignas(8) uint8_t control[DGRAM_CONTROL_MAX];
 };
 

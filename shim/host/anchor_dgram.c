@@ -75,7 +75,7 @@ static bool header_ok(const struct dgram_hdr *hdr, size_t len)
 {
 	return len >= sizeof(*hdr) && hdr->magic == WIRESHIM_MAGIC && hdr->kind == DGRAM_DATA &&
 	       hdr->namelen <= sizeof(hdr->name) && hdr->controllen <= DGRAM_CONTROL_MAX &&
-	       len - sizeof(*hdr) <= DGRAM_PAYLOAD_MAX;
+	       len - sizeof(*hdr) <= DGRAM_FRAME_MAX;
 }
 
 /* Hands one message to the stack. -EAGAIN: not now. */
@@ -191,7 +191,7 @@ static void pump_in(struct anchor *a)
 
 static ssize_t receive_one(struct anchor *a, struct dgram_hdr *hdr)
 {
-	struct iovec iov = { a->host->scratch, DGRAM_PAYLOAD_MAX };
+	struct iovec iov = { a->host->scratch, DGRAM_FRAME_MAX };
 	struct sockaddr_storage name;
 	struct stack_msg msg = { .iov = &iov, .iovcnt = 1, .flags = MSG_DONTWAIT, .name = &name,
 				 .control = hdr->control, .control_size = DGRAM_CONTROL_MAX };

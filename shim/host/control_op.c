@@ -18,6 +18,7 @@
 #include <linux/tcp.h>
 
 #include "stack/inet/route.h"
+#include "stack/packet/packet.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -184,6 +185,7 @@ static int32_t op_getsockopt(struct call *k)
 		len = sizeof(value);
 		ret = 0;
 	} else {
+		memcpy(k->buf, k->data, MIN(k->len, sizeof(k->buf)));
 		ret = sock_getsockopt(k->a->sock, level, name, k->buf, &len);
 	}
 	if (ret == 0) {
@@ -287,6 +289,8 @@ static int32_t op_sendcheck(struct call *k)
 	int broadcast = 0, ret;
 	socklen_t len = sizeof(broadcast);
 
+	if (k->a->family == AF_PACKET)
+		return packet_check_send(k->a->sock, k->len ? k->data : NULL, (socklen_t)k->len, k->req->arg[0]);
 	if (k->len < sizeof(sin))
 		return -EINVAL;
 	memcpy(&sin, k->data, sizeof(sin));

@@ -77,7 +77,7 @@ static bool known_option(int fd, uint32_t w, int name, int *value)
 	case SO_TYPE:
 		*value = (w & FD_STREAM) ? SOCK_STREAM : (w & FD_RAW) ? SOCK_RAW : SOCK_DGRAM;
 		return true;
-	case SO_DOMAIN: *value = AF_INET; return true;
+	case SO_DOMAIN: *value = (w & FD_PACKET) ? AF_PACKET : AF_INET; return true;
 	case SO_PROTOCOL: *value = (int)fd_protocol(w); return true;
 	case SO_ACCEPTCONN:
 		*value = (w & FD_LISTEN) != 0;
@@ -104,6 +104,11 @@ static int do_getsockopt(int fd, uint32_t w, int level, int name, void *val, soc
 			*len = sizeof(known);
 		memcpy(val, &known, *len);
 		return 0;
+	}
+	/* PACKET_HDRLEN: the number in the buffer is the question. */
+	if (level == SOL_PACKET && *len <= CTL_DATA_MAX) {
+		c.data = val;
+		c.len = *len;
 	}
 	r = sock_control(fd, &c);
 	if (r >= 0)
@@ -173,6 +178,10 @@ static int do_setsockopt(int fd, uint32_t w, int level, int name, const void *va
 		if (len != sizeof(prog))
 			return -EINVAL;
 		memcpy(&prog, val, sizeof(prog));
+		if (!prog.filter || !prog.len || prog.len > BPF_MAXINSNS)
+			return -EINVAL;
+		if (nowhere(prog.filter))
+			return -EFAULT;
 		c.data = prog.filter;
 		c.len = prog.len * sizeof(*prog.filter);
 	}

@@ -14,9 +14,11 @@
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/init.h"
+#include "shim/program/packet.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,7 +59,7 @@ static int inet_socket(int type, int flags, int protocol)
 }
 
 /**
- * socket() - AF_INET is ours; AF_INET6 is not there yet; all else is the kernel's
+ * socket() - AF_INET and AF_PACKET are ours; AF_INET6 is not there yet; all else is the kernel's
  */
 int socket(int domain, int type, int protocol)
 {
@@ -66,6 +68,8 @@ int socket(int domain, int type, int protocol)
 
 	if (domain == AF_INET)
 		return inet_socket(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), flags, protocol);
+	if (domain == AF_PACKET)
+		return packet_socket(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), flags, protocol);
 	libc();
 	if (domain == AF_INET6) {
 		shim_log(LOG_INFORM, "socket(AF_INET6): the stack has no IPv6 yet");
@@ -115,12 +119,13 @@ static int check_length(const struct sockaddr *addr, socklen_t len)
 
 static int do_bind(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
 {
-	struct ctl_call c = { .op = CTL_BIND, .data = addr, .len = sizeof(struct sockaddr_in) };
+	socklen_t least = (w & FD_PACKET) ? sizeof(struct sockaddr_ll) : sizeof(struct sockaddr_in);
+	struct ctl_call c = { .op = CTL_BIND, .data = addr, .len = least };
 	int r = check_length(addr, len);
 
 	if (r < 0)
 		return r;
-	if (len < sizeof(struct sockaddr_in))
+	if (len < least)
 		return -EINVAL;
 	c.arg[0] = loopback_is_kernels(fd, w);
 	r = sock_control(fd, &c);
@@ -526,6 +531,8 @@ static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t
 
 	if (r < 0)
 		return r;
+	if (w & FD_PACKET)
+		return -EOPNOTSUPP;
 	if (len < sizeof(addr->sa_family))
 		return -EINVAL;
 	if (addr->sa_family != AF_UNSPEC && len < sizeof(struct sockaddr_in))
@@ -729,6 +736,8 @@ int shutdown(int fd, int how)
 		return libc()->shutdown(fd, how);
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return (int)edge(saved, -EINVAL);
+	if (w & FD_PACKET)
+		return (int)edge(saved, -EOPNOTSUPP);
 	if (!(w & FD_ATTACHED))
 		return (int)edge(saved, -ENOTCONN);
 	if (w & FD_STREAM)

@@ -16,6 +16,7 @@
 #include "shim/program/sock.h"
 
 #include <netinet/in.h>
+#include <netpacket/packet.h>
 #include <string.h>
 
 enum {
@@ -103,6 +104,48 @@ static int check_control(const struct msghdr *m)
 		left -= step;
 	}
 	return 0;
+}
+
+/*
+ * The same for a packet socket, where the frame's length counts too: who has sent one of this length to
+ * this interface is not asked again.
+ */
+static int packet_address(int fd, const struct msghdr *m, size_t total, struct dgram_hdr *h)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET };
+	struct sockaddr_in key = { .sin_family = AF_PACKET };
+	struct ctl_call c = { .op = CTL_SENDCHECK, .arg = { (uint32_t)total } };
+	uint64_t print;
+	int r;
+
+	if (m->msg_name) {
+		if (m->msg_namelen < sizeof(to))
+			return -EINVAL;
+		memcpy(&to, m->msg_name, sizeof(to));
+		if (to.sll_halen > sizeof(to.sll_addr))
+			return -EINVAL;
+		memcpy(&h->name, &to, sizeof(to));
+		h->namelen = sizeof(to);
+		c.data = &to;
+		c.len = sizeof(to);
+	}
+	key.sin_addr.s_addr = (uint32_t)to.sll_ifindex << 20 ^ (uint32_t)total;
+	key.sin_port = m->msg_name ? 1 : 0;
+	print = fingerprint(fd_cookie(fd), &key);
+	if (atomic_load_explicit(&checked[print % CHECKED_SLOTS], memory_order_relaxed) == print)
+		return 0;
+	r = sock_control(fd, &c);
+	if (r >= 0 && m->msg_name)
+		atomic_store_explicit(&checked[print % CHECKED_SLOTS], print, memory_order_relaxed);
+	return r < 0 ? r : 0;
+}
+
+/* The largest message that the kernel would look at. */
+static size_t most_bytes(uint32_t w)
+{
+	if (w & FD_PACKET)
+		return DGRAM_FRAME_MAX;
+	return (w & FD_RAW) ? (size_t)DGRAM_PAYLOAD_MAX : (size_t)UDP_PAYLOAD_MAX;
 }
 
 /* Fills in where the datagram goes. Errors as udp_sendmsg() and raw_sendmsg() give them. */
@@ -224,7 +267,7 @@ ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 	size_t total = 0;
 	int r;
 
-	if ((flags & MSG_OOB))
+	if ((flags & MSG_OOB) && !(w & FD_PACKET))
 		return -EOPNOTSUPP;
 	if (m->msg_iovlen > IOV_MOST)
 		return -EMSGSIZE;
@@ -233,13 +276,13 @@ ssize_t dgram_send(int fd, uint32_t w, const struct msghdr *m, int flags)
 		return -EFAULT;
 	for (size_t i = 0; i < m->msg_iovlen; i++)
 		total += m->msg_iov[i].iov_len;
-	if (total > ((w & FD_RAW) ? (size_t)DGRAM_PAYLOAD_MAX : (size_t)UDP_PAYLOAD_MAX))
+	if (total > most_bytes(w))
 		return -EMSGSIZE;
 	if (w & FD_WRSHUT)
 		return -EPIPE;
 	r = host_attach(fd);
 	if (r == 0)
-		r = address(fd, w, m, &h);
+		r = (w & FD_PACKET) ? packet_address(fd, m, total, &h) : address(fd, w, m, &h);
 	if (r == 0)
 		r = check_control(m);
 	if (r == 0)
@@ -393,6 +436,8 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 		return -EMSGSIZE;
 	if (m->msg_iovlen && nowhere(m->msg_iov))
 		return -EFAULT;
+	if ((w & FD_PACKET) && (flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC | MSG_ERRQUEUE)))
+		return -EINVAL;
 	if ((flags & MSG_OOB) && (w & FD_RAW))
 		return -EOPNOTSUPP; /* UDP takes no notice of it */
 	if (flags & MSG_ERRQUEUE)

@@ -232,6 +232,8 @@ static uint32_t describe_dgram(int fd, uint64_t cookie, uint32_t w)
 	};
 	int protocol;
 
+	if (ask_option(fd, cookie, w, SOL_SOCKET, SO_DOMAIN, AF_INET) == AF_PACKET)
+		w |= FD_PACKET;
 	if (ask_option(fd, cookie, w, SOL_SOCKET, SO_TYPE, SOCK_DGRAM) == SOCK_RAW)
 		w |= FD_RAW;
 	protocol = ask_option(fd, cookie, w, SOL_SOCKET, SO_PROTOCOL, IPPROTO_UDP);

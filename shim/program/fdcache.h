@@ -28,6 +28,8 @@ enum fd_word_bits {
 		1 << 14, /* another host than this process's own: ask by a connection of its own */
 	FD_RECVERR = 1 << 15, /* IP_RECVERR */
 	FD_TIMES = 1 << 16,   /* SO_RCVTIMEO or SO_SNDTIMEO was set */
+	FD_PACKET = 1 << 17,  /* AF_PACKET */
+	FD_RING = 1 << 18,    /* with a PACKET_RX_RING */
 	FD_PROTOCOL_SHIFT = 24,
 };
 

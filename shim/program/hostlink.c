@@ -359,7 +359,7 @@ static int say_hello(int fd, uint32_t word)
 		.kind = HELLO_ANCHOR,
 		.token = config.token,
 		.cookie = fd_cookie(fd),
-		.family = AF_INET,
+		.family = (word & FD_PACKET) ? AF_PACKET : AF_INET,
 		.type = (word & FD_STREAM) ? SOCK_STREAM
 			: (word & FD_RAW)  ? SOCK_RAW
 					   : SOCK_DGRAM,

@@ -111,6 +111,8 @@ __asm__(
 "	je	9f\n"
 "	cmpl	$10, %edi\n"		/* AF_INET6 */
 "	je	9f\n"
+"	cmpl	$17, %edi\n"		/* AF_PACKET */
+"	je	9f\n"
 "	jmp	1f\n"
 "7:	cmpl	$0, %esi\n"		/* F_DUPFD */
 "	je	2b\n"
