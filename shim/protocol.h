@@ -101,6 +101,8 @@ enum ctl_op {
 	CTL_CONFIG,       /* data = text "name=value\n..." of options asked for; -EEXIST + data = the
 	                   * one-line reason when they contradict the running host's */
 	CTL_STOP,         /* ask the host to end now (resets what is open) */
+	CTL_RING_MAP,     /* the packet ring of a socket: reply arg[0..1] = bytes (low, high), with the memfd
+	                   * as SCM_RIGHTS; struct ring_control lies behind those bytes. -EINVAL: no ring */
 	CTL_IFADDRS,      /* reply data = struct ctl_ifaddr of each interface, then of each address */
 	CTL_REASON,       /* data = text: why the socket is the host's; cookie 0: why one was left to the
 	                   * kernel or refused. For reports */
@@ -152,7 +154,17 @@ struct dgram_hdr {
 	_Alignas(8) uint8_t control[DGRAM_CONTROL_MAX];
 };
 
-enum dgram_kind { DGRAM_DATA = 1, DGRAM_ERROR = 2 };
+enum dgram_kind {
+	DGRAM_DATA = 1,
+	DGRAM_ERROR = 2,
+	DGRAM_TOKEN = 3, /* from the host: the packet ring has something; no payload */
+};
+
+/* The page behind a packet ring (PACKET_RX_RING) in the memory that program and host share. */
+struct ring_control {
+	uint32_t last;  /* offset of the status word of what was handed over last */
+	uint32_t token; /* 1: a DGRAM_TOKEN is under way or lies in the anchor */
+};
 
 enum accept_kind { ACCEPT_OURS = 0, ACCEPT_KERNEL /* a TCP socket of the kernel's loopback */ };
 

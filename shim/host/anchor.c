@@ -448,6 +448,7 @@ void anchor_destroy(struct anchor *a)
 		sock_release(a->sock);
 		a->sock = NULL;
 	}
+	ring_memory_free(a);
 	if (a->state == ANCHOR_HELLO)
 		h->greeting_count--;
 	if (a->watch.fd < 0)

@@ -233,11 +233,22 @@ static void pump_out(struct anchor *a)
 	}
 }
 
+/* A packet ring fills elsewhere; only the news of it goes through the anchor. */
+static void announce_ring(struct anchor *a)
+{
+	const struct dgram_hdr hdr = { .magic = WIRESHIM_MAGIC, .kind = DGRAM_TOKEN };
+
+	if (a->writable && !a->held && ring_wants_token(a))
+		send_message(a, &hdr, (const uint8_t *)"", 0);
+}
+
 /** dgram_work() - moves messages both ways, a bounded number */
 void dgram_work(struct anchor *a)
 {
 	pump_in(a);
 	pump_out(a);
+	if (a->ring)
+		announce_ring(a);
 	if (a->check_close)
 		anchor_dirty(a);
 }

@@ -162,6 +162,36 @@ void control_reply(struct control *c, const struct ctl_msg *req, int32_t result,
 		queue_reply(c, &m, data, len);
 }
 
+/**
+ * control_reply_fd() - answers @req and sends a descriptor along
+ * @arg: four numbers
+ * @fd:  stays the caller's
+ */
+void control_reply_fd(struct control *c, const struct ctl_msg *req, int32_t result, const uint32_t arg[4],
+		      int fd)
+{
+	struct ctl_msg m = { .magic = WIRESHIM_MAGIC, .op = req->op, .seq = req->seq, .result = result,
+			     .cookie = req->cookie };
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd)) } };
+	struct iovec iov = { &m, sizeof(m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	memcpy(m.arg, arg, sizeof(m.arg));
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	if (c->watch.fd < 0 || req->flags & CTL_F_NOREPLY)
+		return;
+	do
+		n = list_empty(&c->replies) ? sys_sendmsg(c->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) : -EAGAIN;
+	while (n == -EINTR);
+	if (n < 0)
+		control_reply(c, req, -EAGAIN, NULL, NULL, 0);
+}
+
 /** control_defer() - remembers a request whose answer comes later; holds the connection's memory */
 void control_defer(struct control *c, const struct ctl_msg *req, struct deferred *d)
 {

@@ -334,6 +334,20 @@ static int32_t op_recverr(struct call *k)
 	return 0;
 }
 
+static int32_t op_ring_map(struct call *k)
+{
+	size_t bytes;
+	int fd, ret = ring_handle(k->a, &fd, &bytes);
+
+	if (ret)
+		return ret;
+	k->arg[0] = (uint32_t)bytes;
+	k->arg[1] = (uint32_t)((uint64_t)bytes >> 32);
+	control_reply_fd(k->c, k->req, 0, k->arg, fd);
+	anchor_dirty(k->a);
+	return LATER;
+}
+
 static int32_t op_requeue(struct call *k)
 {
 	uint64_t cookie = k->req->arg[0] | (uint64_t)k->req->arg[1] << 32;
@@ -591,6 +605,7 @@ static const struct op ops[] = {
 	[CTL_RECVERR] = { op_recverr, true, false },
 	[CTL_LINGER] = { op_linger, true, false },
 	[CTL_REQUEUE] = { op_requeue, true, false },
+	[CTL_RING_MAP] = { op_ring_map, true, false },
 	[CTL_RESOLVE] = { op_resolve, false, false },
 	[CTL_RESOLVE_ADDR] = { op_resolve_addr, false, false },
 	[CTL_RES_QUERY] = { op_res_query, false, false },

@@ -27,6 +27,7 @@ struct anchor;
 struct control;
 struct resolver;
 struct diag;
+struct ring_memory;
 
 typedef void (*watch_fn)(struct host *h, struct watch *w, uint32_t events);
 
@@ -118,6 +119,8 @@ struct anchor {
 	size_t held_len, held_off;
 	uint8_t *held_in;             /* datagram that the stack did not take yet */
 	size_t held_in_len;
+
+	struct ring_memory *ring;     /* of a packet socket with one; NULL = none */
 
 	/* Listener. */
 	int backlog;
@@ -317,6 +320,12 @@ int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len,
 /* --- anchor_dgram.c: messages --- */
 void dgram_work(struct anchor *a);
 
+/* --- packet_ring.c: memory of packet sockets' rings --- */
+void rings_provide(struct host *h);
+void ring_memory_free(struct anchor *a);
+int ring_handle(struct anchor *a, int *fd, size_t *bytes);
+bool ring_wants_token(struct anchor *a);
+
 /* --- anchor_listen.c: connections to accept --- */
 int listen_start(struct anchor *a, int backlog);
 void listen_work(struct anchor *a);
@@ -335,6 +344,10 @@ void control_answer(struct deferred *d, int32_t result, const uint32_t arg[4], c
 		    size_t len);
 void control_reply(struct control *c, const struct ctl_msg *req, int32_t result,
 		   const uint32_t arg[4], const void *data, size_t len);
+
+/* With a descriptor, which stays the caller's; -EAGAIN in its place when it cannot be sent now. */
+void control_reply_fd(struct control *c, const struct ctl_msg *req, int32_t result, const uint32_t arg[4],
+		      int fd);
 
 /* --- control_op.c: what each message does; true = answered already or later --- */
 void control_serve(struct control *c, const struct ctl_msg *req, const uint8_t *data);

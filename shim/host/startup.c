@@ -364,9 +364,11 @@ static int start_stack(struct host *h)
 	h->token |= 1; /* 0 means "none" */
 	h->now = host_clock();
 	ret = stack_create(seed, h->now, &h->net);
-	if (ret == 0)
-		h->net->wall_offset_ns = wall_offset_ns();
-	return ret;
+	if (ret)
+		return ret;
+	h->net->wall_offset_ns = wall_offset_ns();
+	rings_provide(h);
+	return 0;
 }
 
 static void init_fields(struct host *h)

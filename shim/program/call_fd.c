@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -231,6 +232,7 @@ bool call_by_number(long nr, const long *a, long *r)
 		BY_NUMBER(SYS_execve, exec_by_number(AT_FDCWD, A_PTR(0), A_PTR(1), A_PTR(2), 0))
 		BY_NUMBER(SYS_execveat,
 			  exec_by_number(A_FD, A_PTR(1), A_PTR(2), A_PTR(3), A_INT(4)))
+		BY_NUMBER(SYS_mmap, (long)mmap(A_PTR(0), A_SIZE(1), A_INT(2), A_INT(3), A_INT(4), (off_t)a[5]))
 		BY_NUMBER(SYS_epoll_ctl, epoll_ctl(A_FD, A_INT(1), A_INT(2), A_PTR(3)))
 	default: return false;
 	}

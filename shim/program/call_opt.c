@@ -11,10 +11,12 @@
 #include "shim/program/config.h"
 #include "shim/program/dgram.h"
 #include "shim/program/fdcache.h"
+#include "shim/program/packet.h"
 #include "shim/program/sock.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -139,12 +141,25 @@ int getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 	return ask_getsockopt(fd, level, name, val, len);
 }
 
+/* A ring has begun or ended. */
+static void note_ring(int fd, const void *val, socklen_t len)
+{
+	struct tpacket_req req;
+
+	if (len < sizeof(req))
+		return;
+	memcpy(&req, val, sizeof(req));
+	ring_changed(fd, req.tp_block_nr != 0);
+}
+
 /* Flags that decide what other calls do. */
 static void note_option(int fd, int level, int name, const void *val, socklen_t len)
 {
 	struct linger linger;
 	int on = 0;
 
+	if (level == SOL_PACKET && name == PACKET_RX_RING)
+		note_ring(fd, val, len);
 	if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(linger)) {
 		memcpy(&linger, val, sizeof(linger));
 		if (linger.l_onoff && linger.l_linger > 0)

@@ -19,6 +19,7 @@
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/init.h"
+#include "shim/program/packet.h"
 #include "shim/program/sock.h"
 
 #include <poll.h>
@@ -165,7 +166,7 @@ static bool may_hide_error(uint32_t w, short revents)
 		return false;
 	if (w & FD_STREAM)
 		return (w & FD_CONNECTED) && (revents & (POLLHUP | POLLERR)) == POLLHUP;
-	return (w & (FD_CONNECTED | FD_RECVERR)) && (revents & (POLLIN | POLLRDNORM));
+	return (w & (FD_CONNECTED | FD_RECVERR | FD_PACKET)) && (revents & (POLLIN | POLLRDNORM));
 }
 
 static void add_error(struct pollfd *p)
@@ -275,10 +276,13 @@ static bool look_for_ours(const struct pollfd *fds, nfds_t count)
 		if (!fd_is_ours(w))
 			continue;
 		found = true;
-		if (likely(w & (FD_STREAM | FD_ATTACHED)))
+		if (likely((w & (FD_STREAM | FD_ATTACHED)) && !(w & FD_RING)))
 			continue;
 		saved = errno;
-		host_attach(fds[i].fd);
+		if (w & FD_RING)
+			ring_before_poll(fds[i].fd);
+		else
+			host_attach(fds[i].fd);
 		errno = saved;
 	}
 	return found;

@@ -73,17 +73,42 @@ static int send_request(int fd, const struct ctl_call *c, uint32_t seq)
 	return r < 0 ? (int)r : 0;
 }
 
+/* The descriptor that came along goes where it is expected. */
+static void take_descriptor(const struct ctl_call *c, struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
+	    cmsg->cmsg_len < CMSG_LEN(sizeof(fd)))
+		return;
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	if (*c->fd_reply >= 0)
+		SYS(close, *c->fd_reply);
+	*c->fd_reply = fd;
+}
+
 /* Waits for the reply to @seq. -EPIPE when the host went away. */
 static int receive_reply(int fd, struct ctl_call *c, uint32_t seq, int32_t *result)
 {
 	struct ctl_msg m;
 	struct iovec iov[2] = { { &m, sizeof(m) }, { c->reply, c->room } };
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
 	long r;
 
 	do {
 		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = c->reply ? 2 : 1 };
 
-		r = SYS(recvmsg, fd, &msg, 0);
+		if (c->fd_reply) {
+			msg.msg_control = &control;
+			msg.msg_controllen = sizeof(control);
+		}
+		r = SYS(recvmsg, fd, &msg, MSG_CMSG_CLOEXEC);
+		if (r > 0 && c->fd_reply)
+			take_descriptor(c, &msg);
 		if (r == -EINTR)
 			continue;
 		if (r <= 0 || (size_t)r < sizeof(m) || m.magic != WIRESHIM_MAGIC)

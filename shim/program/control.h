@@ -21,6 +21,7 @@ struct ctl_call {
 	size_t len;
 	void *reply; /* room for the reply's data, may be NULL */
 	size_t room;
+	int *fd_reply; /* where the descriptor goes that comes with the reply; NULL: none is expected */
 	size_t got; /* bytes of data that the reply had, cut to room */
 };
 

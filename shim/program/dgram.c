@@ -13,6 +13,7 @@
 #include "shim/program/config.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
+#include "shim/program/packet.h"
 #include "shim/program/sock.h"
 
 #include <netinet/in.h>
@@ -438,6 +439,8 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 		return -EFAULT;
 	if ((w & FD_PACKET) && (flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC | MSG_ERRQUEUE)))
 		return -EINVAL;
+	if (w & FD_RING)
+		return (flags & MSG_ERRQUEUE) ? -EAGAIN : ring_recv(fd, flags);
 	if ((flags & MSG_OOB) && (w & FD_RAW))
 		return -EOPNOTSUPP; /* UDP takes no notice of it */
 	if (flags & MSG_ERRQUEUE)
@@ -457,6 +460,10 @@ ssize_t dgram_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 			continue;
 		if (h.kind == DGRAM_ERROR)
 			return -h.err;
+		if (h.kind == DGRAM_TOKEN) {
+			ring_token_eaten(fd);
+			return ring_recv(fd, flags);
+		}
 		if (h.controllen > sizeof(h.control) || h.namelen > sizeof(h.name))
 			continue;
 		if (!(w & FD_USED))

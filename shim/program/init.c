@@ -14,6 +14,7 @@
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/libc_sites.h"
+#include "shim/program/packet.h"
 #include "shim/program/sock.h"
 #include "shim/program/verdict.h"
 
@@ -43,11 +44,13 @@ void shim_adopt(void)
 	ctl_fork_child();
 	host_fork_child();
 	epoll_fork_child();
+	ring_fork_child();
 }
 
 /* In the order in which the locks nest: attaching asks for control. */
 static void fork_prepare(void)
 {
+	ring_fork_prepare();
 	host_fork_prepare();
 	ctl_fork_prepare();
 }
@@ -56,6 +59,7 @@ static void fork_parent(void)
 {
 	ctl_fork_parent();
 	host_fork_parent();
+	ring_fork_parent();
 }
 
 struct dirent_kernel {

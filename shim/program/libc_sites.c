@@ -87,6 +87,7 @@ const uint8_t site_class[SITE_NUMBERS] = {
 	[SYS_sendfile] = SITE_FD,
 	[SYS_splice] = SITE_TWO,
 	[SYS_fcntl] = SITE_DUPFD,
+	[SYS_mmap] = SITE_FD5,
 	/* May bring descriptors of ours on a socket that is not. */
 	[SYS_recvmsg] = SITE_ALWAYS,
 	[SYS_recvmmsg] = SITE_ALWAYS,

@@ -23,6 +23,7 @@ enum site_class {
 	SITE_FAMILY = 5, /* address family in rdi */
 	SITE_DUPFD = 6,	 /* descriptor in rdi, of interest for two commands in rsi */
 	SITE_ALWAYS = 7,
+	SITE_FD5 = 8,	 /* descriptor in r8; what is unknown stays the kernel's */
 };
 
 enum {

@@ -95,7 +95,10 @@ __asm__(
 "	je	6f\n"			/* SITE_FAMILY */
 "	cmpl	$6, %ecx\n"
 "	je	7f\n"			/* SITE_DUPFD */
-"	jmp	9f\n"			/* SITE_ALWAYS */
+"	cmpl	$7, %ecx\n"
+"	je	9f\n"			/* SITE_ALWAYS */
+"	site_state %r8d 1f 1f\n"	/* SITE_FD5 */
+"	jmp	9f\n"
 
 "2:	site_state %edi 1f 9f\n"
 "	jmp	9f\n"

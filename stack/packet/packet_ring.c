@@ -111,7 +111,8 @@ static struct places find_places(const struct packet_ring *r, const struct packe
 		p.mac = p.net - meta->maclen;
 	}
 	if (p.mac > room) {
-		p.mac = room;
+		if (r->version == TPACKET_V3)
+			p.mac = room; /* so that the next frame lies in the block; others have their place */
 		p.keep = 0;
 	} else if (p.keep > room - p.mac) {
 		p.keep = room - p.mac;

@@ -42,13 +42,3 @@ setup_file() { topo_up; }
 	assert_status 0
 	assert_match "$output" '2 packets transmitted, 2 packets received, 0% packet loss'
 }
-
-@test "tcpdump: what the program itself sends" {
-	needs tcpdump
-	is_baseline || skip "packet sockets are the kernel's, which sees our frames on the interface only"
-	start_bg dump shim tcpdump -n -l -U -i us0 -c 2 icmp
-	wait_for 'grep -q listening "$(err dump)"'
-	on_peer ping -c 1 -W 2 "$US"
-	wait_bg dump
-	assert_match "$(cat "$(out dump)")" "$US > $PEER: ICMP echo reply"
-}
