@@ -142,7 +142,7 @@ static void pass_on(uint16_t *sets, const struct sock_filter *in, size_t i, uint
 /* Is each cell stored before it is loaded, whatever way the jumps go? Jumps only lead forward. */
 static int check_memory(const struct sk_filter *f)
 {
-	uint16_t *sets = malloc(f->len * sizeof(*sets)), set;
+	uint16_t *sets = malloc((f->len + 1U) * sizeof(*sets)), set;
 	int err = 0;
 
 	if (!sets)
