@@ -43,7 +43,7 @@
 #include <sys/socket.h>
 
 enum {
-	WIRESHIM_MAGIC = 0x77736835, /* "wsh5": changes with any change of this file */
+	WIRESHIM_MAGIC = 0x77736836, /* "wsh6": changes with any change of this file */
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,

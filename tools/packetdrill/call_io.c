@@ -198,7 +198,7 @@ enum attempt do_sendto(struct call *c)
 }
 
 /* One {cmsg_level=, cmsg_type=, cmsg_data=n} behind the others. */
-static bool put_cmsg(struct call *c, struct io *io, const struct expr *e)
+static bool add_cmsg(struct call *c, struct io *io, const struct expr *e)
 {
 	const struct expr *level = expr_field(e, "cmsg_level", 0), *type = expr_field(e, "cmsg_type", 1);
 	const struct expr *data = expr_field(e, "cmsg_data", 2);
@@ -244,7 +244,7 @@ enum attempt do_sendmsg(struct call *c)
 	if (!msghdr(c, &iov, &control, &flags) || !args_flags(c, &io, 2))
 		return CALL_BAD;
 	for (e = control ? control->items : NULL; e; e = e->next)
-		if (!put_cmsg(c, &io, e))
+		if (!add_cmsg(c, &io, e))
 			return CALL_BAD;
 	name = expr_field(c->argv[1], "msg_name", 99);
 	if (name && !args_destination(c, &io, name))
