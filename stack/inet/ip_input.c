@@ -39,6 +39,15 @@ void ip_fill_cb(struct sk_buff *skb)
 	cb->df = be16_to_cpu(iph->frag_off) & IP_F_DF;
 }
 
+/* Packets by what their ECN field says (RFC 3168 5), a run of joined segments as so many. */
+static void count_ecn(struct sk_buff *skb, uint8_t tos)
+{
+	static const enum mib counter[] = { MIB_IpExtInNoECTPkts, MIB_IpExtInECT1Pkts,
+					    MIB_IpExtInECT0Pkts, MIB_IpExtInCEPkts };
+
+	mib_add(skb->net, counter[tos & 3], skb->gso_segs ? skb->gso_segs : 1);
+}
+
 /* RFC 1122 3.2.1.1 (version), 3.2.1.2 (checksum); RFC 791 3.1 for the lengths. A time to live of
  * zero is no reason to refuse a packet that has arrived (RFC 1122 3.2.1.7). */
 static enum skb_drop_reason check_header(struct sk_buff *skb)
@@ -58,6 +67,7 @@ static enum skb_drop_reason check_header(struct sk_buff *skb)
 		return SKB_DROP_IP_HEADER;
 	if (tot_len > skb->len)
 		return SKB_DROP_IP_TRUNCATED;
+	count_ecn(skb, iph->tos);
 	skb_trim(skb, tot_len); /* link-layer padding */
 	return SKB_NOT_DROPPED;
 }

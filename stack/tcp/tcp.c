@@ -252,6 +252,7 @@ static void start_connection(struct tcp_sock *tp)
 	tp->ts_ok = sysctl->timestamps;
 	tp->sack_ok = sysctl->sack;
 	tp->wscale_ok = sysctl->window_scaling;
+	tcp_ecn_start(tp);
 	tp->advmss = tcp_advertised_mss(inet, tp->user_mss);
 	tcp_sync_mss(tp, inet->dst.mtu);
 	tcp_select_initial_window(net, inet->sk.rcvbuf, tp->advmss, tp->wscale_ok, tp->window_clamp,

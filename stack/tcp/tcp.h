@@ -25,6 +25,7 @@
 #include "stack/inet/ip.h"
 #include "stack/tcp/tcp_cong.h"
 #include "stack/tcp/tcp_sent.h"
+#include "stack/tcp/tcp_ecn.h"
 #include "stack/tcp/tcp_seq.h"
 
 /* ---- on the wire ----------------------------------------------------------------------------- */
@@ -82,6 +83,8 @@ struct tcp_segment {
 	uint16_t urg_ptr;
 	uint8_t flags;        /* TCPHDR_* */
 	uint8_t hlen;         /* header with options, bytes */
+	uint8_t reserved;     /* the four bits that RFC 9293 3.1 reserves; the last is AccECN's AE */
+	uint8_t ecn;          /* enum ip_ecn, of the IP header */
 	uint8_t ttl;
 	int iif;
 	struct tcp_options opt;
@@ -161,6 +164,8 @@ struct tcp_sysctls {
 	int early_retrans;               /* 3, 4: tail loss probes */
 	int frto;                        /* F-RTO: 0 = off */
 	int reordering, max_reordering;  /* DupThresh: initial and largest, segments */
+	int ecn;                         /* 0 = no ECN, 1 = ask and answer, 2 = answer who asks */
+	bool ecn_fallback;               /* ask without when the SYN was lost */
 	bool timestamps, sack, dsack, window_scaling, slow_start_after_idle, moderate_rcvbuf, rfc1337;
 	bool abort_on_overflow;
 };
@@ -381,8 +386,9 @@ struct tcp_sock {
 	uint8_t chrono;         /* enum tcp_chrono */
 	ktime_t chrono_start;
 	uint64_t chrono_ns[TCP_CHRONO_COUNT];
+	uint8_t ecn_flags;      /* enum tcp_ecn_flags */
 	bool ca_initialized;    /* ca->init() has been called */
-	uint64_t ca_priv[20];   /* the algorithm's own */
+	uint64_t ca_priv[32];   /* the algorithm's own */
 
 	/* Receive buffer tuning. */
 	uint32_t rcv_rtt_us;
@@ -394,7 +400,10 @@ struct tcp_sock {
 	/* Statistics, for TCP_INFO. */
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
-	uint32_t dsack_dups, rcv_ooopack, delivered;
+	uint32_t dsack_dups, rcv_ooopack, delivered, delivered_ce;
+	uint64_t rate_delivered;    /* bytes, in rate_interval_us: the last rate sample worth telling */
+	uint32_t rate_interval_us;  /* 0 = none */
+	bool rate_app_limited;
 	ktime_t rcv_tstamp;     /* last segment received with an ACK */
 	ktime_t last_oow_ack;   /* last ACK sent for junk, rate limit */
 
@@ -456,7 +465,7 @@ struct tcp_request {
 	uint16_t mss, advmss;
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t timeouts;
-	bool wscale_ok, ts_ok, sack_ok, acked, retransmitted;
+	bool wscale_ok, ts_ok, sack_ok, ecn_ok, acked, retransmitted;
 	bool has_fastopen;      /* the SYN-ACK carries ... */
 	struct tcp_fastopen_cookie fastopen; /* ... this */
 	bool cookie;            /* not kept: its SYN-ACK tells all (tcp_syncookies.c) */

@@ -133,6 +133,9 @@ static void take_rtt_sample(struct tcp_sock *tp, struct tcp_ack_news *news)
 	if (rtt < 0)
 		return;
 	news->rs.rtt_us = (int32_t)MIN(last, INT32_MAX);
+	/* A lone runt: the peer may have waited for more before it acknowledged. */
+	news->rs.is_ack_delayed = news->acked && news->acked == news->prior_flight &&
+				  news->acked < tcp_current_mss(tp);
 	tp->min_rtt_us = MIN(tp->min_rtt_us, (uint32_t)MAX(MIN(last, UINT32_MAX - 1), 1));
 	tcp_rtt_sample(tp, (uint32_t)MIN(rtt, UINT32_MAX));
 }
@@ -222,11 +225,33 @@ static void grow_cwnd(struct tcp_sock *tp, const struct tcp_ack_news *news)
 		tcp_cong_avoid(tp, news->delivered);
 }
 
+/* Anything but the plain next ACK of a connection on which nothing is amiss. */
+static bool is_dubious(const struct tcp_sock *tp, const struct tcp_ack_news *news)
+{
+	return tp->ca_state != CA_OPEN || !news->acked || news->sacked || news->dsack || news->ece ||
+	       tp->sacked_out;
+}
+
+/* RFC 3168 6.1.2: what an ACK with ECE delivers counts as marked. */
+static void count_marks(struct tcp_sock *tp, const struct tcp_ack_news *news)
+{
+	uint32_t mss = tcp_current_mss(tp), segs = (news->delivered + mss - 1) / mss;
+
+	tp->delivered_ce_bytes += news->delivered;
+	tp->delivered_ce += segs;
+	mib_add(tcp_net(tp), MIB_TcpExtTCPDeliveredCE, segs);
+}
+
 static void tell_algorithm(struct tcp_sock *tp, const struct tcp_ack_news *news)
 {
 	struct tcp_ack_sample sample = { .acked = news->delivered, .rtt_us = news->rs.rtt_us,
 					 .in_flight = news->rs.tx_in_flight };
 
+	if (news->ece)
+		count_marks(tp, news);
+	tcp_cong_ack_event(tp, (news->ece ? CA_ACK_ECE : 0U) |
+				       (news->window_moved ? CA_ACK_WIN_UPDATE : 0U) |
+				       (is_dubious(tp, news) ? CA_ACK_SLOWPATH : 0U));
 	if (news->delivered)
 		tcp_cong_acked(tp, &sample);
 }
@@ -263,13 +288,6 @@ static struct tcp_ack_news begin(const struct tcp_sock *tp, const struct tcp_seg
 		.prior_retrans = tp->retrans_out,
 		.rs = { .prior_in_flight = tcp_pipe(tp), .rtt_us = -1, .interval_us = -1 },
 	};
-}
-
-/* Anything but the plain next ACK of a connection on which nothing is amiss. */
-static bool is_dubious(const struct tcp_sock *tp, const struct tcp_ack_news *news)
-{
-	return tp->ca_state != CA_OPEN || !news->acked || news->sacked || news->dsack ||
-	       tp->sacked_out;
 }
 
 /* Loss recovery and the window, once all of the ACK has been taken in. */
@@ -337,6 +355,7 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (seg->len == 0)
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPPureAcks);
 	news = begin(tp, seg);
+	news.ece = tcp_ecn_echo(tp, seg);
 	if (seg->ack != tp->snd_una)
 		move_snd_una(tp, &news);
 	news.window_moved = update_window(tp, seg);

@@ -17,7 +17,7 @@
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static const struct tcp_congestion_ops *const builtin[] = { &tcp_newreno, &tcp_cubic };
+static const struct tcp_congestion_ops *const builtin[] = { &tcp_newreno, &tcp_cubic, &tcp_bbr, &tcp_dctcp };
 
 /* Index of @ca or of the name in the namespace's list; -1 = none. */
 static int find(const struct tcp_ca_list *l, const char *name, size_t len)
@@ -404,6 +404,17 @@ bool tcp_is_cwnd_limited(const struct tcp_sock *tp)
 }
 
 /* ---- acknowledgements ------------------------------------------------------------------------ */
+
+/**
+ * tcp_cong_ack_event() - an ACK has come in
+ * @tp:     connection; what it delivers is counted
+ * @flags:  enum tcp_ca_ack_event_flags
+ */
+void tcp_cong_ack_event(struct tcp_sock *tp, uint32_t flags)
+{
+	if (tp->ca->in_ack_event && tp->ca_initialized)
+		tp->ca->in_ack_event(tp, flags);
+}
 
 /**
  * tcp_cong_acked() - text was acknowledged for the first time

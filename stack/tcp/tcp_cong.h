@@ -158,6 +158,7 @@ void tcp_cwnd_restart(struct tcp_sock *tp);
 uint32_t tcp_current_ssthresh(const struct tcp_sock *tp);
 void tcp_cwnd_validate(struct tcp_sock *tp, bool limited); /* after sending */
 bool tcp_is_cwnd_limited(const struct tcp_sock *tp);
+void tcp_cong_ack_event(struct tcp_sock *tp, uint32_t flags);
 void tcp_cong_acked(struct tcp_sock *tp, const struct tcp_ack_sample *sample);
 
 /* ---- tcp_hystart.c --------------------------------------------------------------------------- */
@@ -174,6 +175,6 @@ void tcp_reno_cong_avoid(struct tcp_sock *tp, uint32_t acked);
 uint32_t tcp_reno_ssthresh(struct tcp_sock *tp);
 uint32_t tcp_reno_undo_cwnd(struct tcp_sock *tp);
 
-extern const struct tcp_congestion_ops tcp_newreno, tcp_cubic;
+extern const struct tcp_congestion_ops tcp_newreno, tcp_cubic, tcp_dctcp, tcp_bbr;
 
 #endif

@@ -207,6 +207,7 @@ static bool syn_ack_acceptable(const struct tcp_sock *tp, const struct tcp_segme
 static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	take_peer_syn(tp, seg);
+	tcp_ecn_rcv_syn(tp, seg);
 	tcp_set_state(tp, TCP_SYN_RECV);
 	tcp_send_syn(tp);
 	tcp_arm(tp, TCPT_REXMT, tcp_rto_us(tp));
@@ -221,6 +222,7 @@ static struct tcp_result syn_sent_established(struct tcp_sock *tp, struct tcp_se
 	struct tcp_result r;
 
 	take_peer_syn(tp, seg);
+	tcp_ecn_rcv_synack(tp, seg);
 	tp->snd_una = tp->iss + 1;
 	tcp_fastopen_synack(tp, seg);
 	tcp_finish_connect(tp, seg);
@@ -498,6 +500,8 @@ static struct tcp_result take_text(struct tcp_sock *tp, struct tcp_segment *seg)
 		tp->ack.scheduled = tp->ack.now = true;
 		return TCP_RESULT(DROP, DROP_TCP_OLD_DATA);
 	}
+	if (seg->len)
+		tcp_ecn_rcv_text(tp, seg);
 	tcp_rcv_rtt_measure(tp, seg);
 	reason = tcp_data_queue(tp, seg);
 	if (reason == SKB_NOT_DROPPED)

@@ -211,6 +211,7 @@ static enum skb_drop_reason parse_segment(struct sk_buff *skb, struct tcp_segmen
 	seg->daddr = inet_addr_v4(ip->daddr);
 	seg->iif = ip->iif;
 	seg->ttl = ip->ttl;
+	seg->ecn = ip->tos & INET_ECN_MASK;
 	seg->sport = th->source;
 	seg->dport = th->dest;
 	seg->seq = be32_to_cpu(th->seq);
@@ -218,6 +219,7 @@ static enum skb_drop_reason parse_segment(struct sk_buff *skb, struct tcp_segmen
 	seg->wnd = be16_to_cpu(th->window);
 	seg->urg_ptr = be16_to_cpu(th->urg_ptr);
 	seg->flags = th->flags;
+	seg->reserved = th->doff & 0x0f;
 	seg->hlen = (uint8_t)hlen;
 	seg->len = skb->len - hlen;
 	seg->end_seq = seg->seq + seg->len + (seg->flags & TCPHDR_SYN ? 1 : 0) +
@@ -499,6 +501,8 @@ static const struct tcp_sysctls default_sysctls = {
 	.frto = 2,
 	.reordering = 3,
 	.max_reordering = 300,
+	.ecn = 2,
+	.ecn_fallback = true,
 	.timestamps = true,
 	.sack = true,
 	.dsack = true,

@@ -69,6 +69,7 @@ void tcp_enter_loss(struct tcp_sock *tp)
 	tp->send_new_only = false;
 	tcp_set_ca_state(tp, CA_LOSS);
 	tp->recover = tp->snd_nxt;
+	tcp_ecn_queue_cwr(tp);
 	/* RFC 5682 3.1 (1): not when the timeout comes during a fast recovery. */
 	tp->frto = sysctl->frto && (new_recovery || tp->retransmits);
 }

@@ -86,6 +86,7 @@ static void set_request_options(struct tcp_request *req, const struct tcp_sock *
 	tcp_select_initial_window(seg->net, listener->inet.sk.rcvbuf,
 				  req->advmss - (req->ts_ok ? TCP_TS_OPTLEN : 0), req->wscale_ok,
 				  listener->window_clamp, &req->rcv_wnd, &req->rcv_wscale);
+	tcp_ecn_request(req, listener, seg);
 }
 
 static struct tcp_sock *create_child(struct tcp_request *req);
@@ -159,6 +160,7 @@ static void queue_request(struct tcp_request *req, struct tcp_sock *listener)
 static void answer_by_cookie(struct tcp_sock *listener, struct tcp_request *req)
 {
 	req->cookie = true;
+	req->ecn_ok = false; /* a cookie has no place for it */
 	req->iss = tcp_cookie_isn(req);
 	/* Without timestamps there is no place for these. */
 	if (!req->ts_ok) {
@@ -389,6 +391,8 @@ struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *s
 		/* The SYN again: our SYN-ACK was lost. */
 		if (!tcp_oow_rate_limited(seg->net, &req->last_oow_ack)) {
 			req->retransmitted = true;
+			if (req->ecn_ok) /* RFC 3168 6.1.1: a single SYN without ends ECN */
+				tcp_ecn_request(req, req->listener, seg);
 			mib_inc(seg->net, MIB_TcpRetransSegs);
 			tcp_send_synack(req);
 		}
@@ -453,6 +457,7 @@ static void inherit_numbers(struct tcp_sock *child, const struct tcp_request *re
 	child->wscale_ok = req->wscale_ok;
 	child->sack_ok = req->sack_ok;
 	child->ts_ok = req->ts_ok;
+	tcp_ecn_create_child(child, req);
 	child->ts_off = req->ts_off;
 	child->ts_recent = req->ts_recent;
 	child->ts_recent_stamp = req->ts_ok ? req->sent : 0;
@@ -544,6 +549,7 @@ struct tcp_result tcp_cookie_rcv(struct tcp_sock *listener, struct tcp_segment *
 	if (!req)
 		return listen_drop(seg->net, SKB_DROP_NO_MEMORY);
 	req->cookie = true;
+	req->ecn_ok = false;
 	queue_request(req, listener);
 	sock_hold(&req->inet.sk);
 	r = complete_request(req, seg);

@@ -284,6 +284,7 @@ static int transmit(struct tcp_sock *tp, struct sk_buff *text, uint32_t seq, uin
 	skb = tcp_alloc_header(&tp->inet, &err);
 	if (!skb)
 		return err;
+	flags |= tcp_ecn_send(tp, seq, len);
 	push_header(tp, skb, seq, flags);
 	if (len) {
 		skb_set_frag(skb, text->block, text->data + (seq - tcp_cb(text)->seq), len);
@@ -299,6 +300,8 @@ static int transmit(struct tcp_sock *tp, struct sk_buff *text, uint32_t seq, uin
 	if (flags & TCPHDR_ACK)
 		ack_was_sent(tp);
 	err = tcp_queue_xmit(&tp->inet, skb);
+	if (err && (flags & TCPHDR_CWR))
+		tcp_ecn_queue_cwr(tp);
 	if (err == -EMSGSIZE && tcp_route_mtu(tp))
 		tcp_sync_mss(tp, tcp_route_mtu(tp));
 	return err;
@@ -438,7 +441,8 @@ static int send_mtu_probe(struct tcp_sock *tp, struct sk_buff *text)
 static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limited)
 {
 	uint32_t room = cwnd_room(tp, pipe), mss = tcp_current_mss(tp), seq = tp->snd_nxt, len = 0;
-	uint32_t goal = tp->urg_pending ? mss : tcp_tso_goal(tp, tcp_size_goal(tp), mss);
+	bool alone = tp->urg_pending || (tp->ecn_flags & TCP_ECN_QUEUE_CWR);
+	uint32_t goal = alone ? mss : tcp_tso_goal(tp, tcp_size_goal(tp), mss);
 	struct sk_buff *text = find_text(tp, tp->send_hint, seq);
 	struct tcp_sent *rec;
 	uint8_t flags;
@@ -828,6 +832,7 @@ static int send_syn(struct tcp_sock *tp, bool first)
 		return err;
 	if (synack)
 		f.flags |= TCPHDR_ACK;
+	f.flags |= tcp_ecn_syn_flags(tp, synack);
 	if (first && tp->syn_option) {
 		o.has_fastopen = tp->syn_asked = true;
 		o.fastopen = tp->syn_cookie;
@@ -874,7 +879,7 @@ int tcp_send_first_syn(struct tcp_sock *tp)
 void tcp_send_synack(struct tcp_request *req)
 {
 	struct tcp_segment f = { .seq = req->iss, .ack = req->irs + 1, .wnd = req->rcv_wnd,
-				 .flags = TCPHDR_SYN | TCPHDR_ACK };
+				 .flags = (uint8_t)(TCPHDR_SYN | TCPHDR_ACK | (req->ecn_ok ? TCPHDR_ECE : 0)) };
 	struct tcp_options o = { .has_mss = true, .mss = req->advmss, .has_sack_ok = req->sack_ok,
 				 .has_ts = req->ts_ok, .has_wscale = req->wscale_ok,
 				 .wscale = req->rcv_wscale, .tsecr = req->ts_recent,

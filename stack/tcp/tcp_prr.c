@@ -38,6 +38,7 @@ void tcp_init_cwnd_reduction(struct tcp_sock *tp)
 	tp->prr_out = 0;
 	tp->cwnd_acked = 0;
 	tp->snd_ssthresh = tp->ca->ssthresh(tp);
+	tcp_ecn_queue_cwr(tp);
 }
 
 /**

@@ -34,6 +34,24 @@ void tcp_rate_sent(struct tcp_sock *tp, struct tcp_sent *s)
 	s->tx_in_flight = pipe + (s->end - s->start);
 }
 
+/**
+ * tcp_rate_check_app_limited() - the program is about to write: has sending run dry before?
+ * @tp:  connection
+ *
+ * From here to what is in flight now samples say what the program gave, not what the path can do.
+ *
+ * Source:  draft-cheng-iccrg-delivery-rate-estimation 3.4: less than a segment to send, nothing in our
+ *          own queues, room in the window, no loss to be repaired
+ */
+void tcp_rate_check_app_limited(struct tcp_sock *tp)
+{
+	uint32_t pipe = tcp_pipe(tp);
+
+	if (tcp_unsent(tp) < tcp_current_mss(tp) && tp->inet.sk.wmem_alloc == 0 &&
+	    pipe < tp->snd_cwnd && tp->lost_out <= tp->retrans_out)
+		tp->app_limited = MAX(tp->delivered_bytes + pipe, 1ULL);
+}
+
 static bool sent_after(const struct tcp_sent *s, const struct tcp_sock *tp,
 		       const struct tcp_rate_sample *rs)
 {
@@ -65,6 +83,17 @@ void tcp_rate_delivered(struct tcp_sock *tp, const struct tcp_sent *s, struct tc
 	tp->first_tx_time = s->xmit;
 }
 
+/* For TCP_INFO: the last sample; one that the program limited only if it is faster. */
+static void note_for_info(struct tcp_sock *tp, const struct tcp_rate_sample *rs)
+{
+	if (rs->is_app_limited && rs->delivered * tp->rate_interval_us <
+					  tp->rate_delivered * (uint64_t)rs->interval_us)
+		return;
+	tp->rate_delivered = rs->delivered;
+	tp->rate_interval_us = (uint32_t)rs->interval_us;
+	tp->rate_app_limited = rs->is_app_limited;
+}
+
 /**
  * tcp_rate_gen() - the sample of an ACK is complete
  * @tp:         connection; delivered_bytes holds what the ACK brought
@@ -94,6 +123,19 @@ void tcp_rate_gen(struct tcp_sock *tp, uint32_t delivered, uint32_t lost, struct
 	rs->rcv_interval_us =
 		(uint32_t)MIN((tp->delivered_time - rs->prior_time) / NSEC_PER_USEC, UINT32_MAX);
 	interval = MAX(rs->snd_interval_us, rs->rcv_interval_us);
-	if (interval >= tp->min_rtt_us && tp->min_rtt_us != UINT32_MAX)
-		rs->interval_us = interval;
+	if (interval == 0 || interval < tp->min_rtt_us || tp->min_rtt_us == UINT32_MAX)
+		return;
+	rs->interval_us = interval;
+	note_for_info(tp, rs);
+}
+
+/**
+ * tcp_delivery_rate() - the rate of the last sample (tcpi_delivery_rate)
+ * @tp:  connection
+ *
+ * Return:  bytes a second; 0 = no sample yet
+ */
+uint64_t tcp_delivery_rate(const struct tcp_sock *tp)
+{
+	return tp->rate_interval_us ? tp->rate_delivered * USEC_PER_SEC / tp->rate_interval_us : 0;
 }

@@ -333,10 +333,13 @@ static void watch_for_loss(struct tcp_sock *tp, struct tcp_ack_news *news)
 	if (tp->ca_state <= CA_DISORDER)
 		tcp_try_undo_dsack(tp);
 	identify_loss(tp, news);
-	if (tp->lost_out)
+	if (tp->lost_out) {
 		tcp_enter_recovery(tp);
-	else
-		try_to_open(tp);
+		return;
+	}
+	if (news->ece)
+		tcp_enter_cwr(tp);
+	try_to_open(tp);
 }
 
 static void in_loss(struct tcp_sock *tp, struct tcp_ack_news *news)
@@ -364,6 +367,8 @@ void tcp_fastretrans_alert(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
 	if (!tp->sack_ok && news->acked)
 		remove_reno_sacks(tp, news);
+	if (news->ece)
+		tp->prior_ssthresh = 0; /* a mark is congestion whatever the retransmissions prove */
 	if (reneging(tp, news) || state_is_over(tp, news))
 		return;
 	switch (tp->ca_state) {

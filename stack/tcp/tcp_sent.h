@@ -50,6 +50,7 @@ struct tcp_ack_news {
 	uint32_t prior_retrans;    /* segments of retransmissions in flight before */
 	bool duplicate;            /* a duplicate ACK (RFC 5681 2), only of use without SACK */
 	bool window_moved;
+	bool ece;                  /* it reports a congestion mark (RFC 3168) */
 	bool dsack;                /* it reports a duplicate (RFC 2883) */
 	bool dsack_tlp;            /* ... of the loss probe */
 	bool orig_delivered;       /* of text up to recover that was never sent again */
@@ -84,6 +85,8 @@ struct tcp_sent *tcp_sent_next(const struct tcp_sock *tp, const struct tcp_sent 
 struct tcp_sent *tcp_sent_first_lost(const struct tcp_sock *tp);
 
 /* ---- tcp_rate.c ------------------------------------------------------------------------------ */
+uint64_t tcp_delivery_rate(const struct tcp_sock *tp);
+void tcp_rate_check_app_limited(struct tcp_sock *tp);
 void tcp_rate_sent(struct tcp_sock *tp, struct tcp_sent *s);
 void tcp_rate_delivered(struct tcp_sock *tp, const struct tcp_sent *s, struct tcp_rate_sample *rs);
 void tcp_rate_gen(struct tcp_sock *tp, uint32_t delivered, uint32_t lost, struct tcp_rate_sample *rs);

@@ -279,6 +279,8 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_options = (uint8_t)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) |
 				    (tp->sack_ok ? TCPI_OPT_SACK : 0) |
 				    (tp->wscale_ok ? TCPI_OPT_WSCALE : 0) |
+				    (tp->ecn_flags & TCP_ECN_OK ? TCPI_OPT_ECN : 0) |
+				    (tp->ecn_flags & TCP_ECN_SEEN ? TCPI_OPT_ECN_SEEN : 0) |
 				    (tp->syn_data_acked ? TCPI_OPT_SYN_DATA : 0));
 	i->tcpi_fastopen_client_fail = (unsigned char)(tp->fastopen_client_fail & 3U) & 3U;
 	i->tcpi_snd_wscale = (unsigned char)(tp->snd_wscale & 15U) & 15U;
@@ -297,6 +299,9 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_data_segs_in = tp->data_segs_in;
 	i->tcpi_data_segs_out = tp->data_segs_out;
 	i->tcpi_delivered = tp->delivered;
+	i->tcpi_delivered_ce = tp->delivered_ce;
+	i->tcpi_delivery_rate = tcp_delivery_rate(tp);
+	i->tcpi_delivery_rate_app_limited = tp->rate_app_limited;
 	i->tcpi_notsent_bytes = tp->write_seq - tp->snd_nxt;
 	if (after(tp->snd_nxt, tp->write_seq))
 		i->tcpi_notsent_bytes = 0;

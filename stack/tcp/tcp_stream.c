@@ -162,6 +162,7 @@ ssize_t tcp_sendmsg(struct sock *sk, struct stack_msg *msg)
 		err = check_sendable(sk);
 	if (err)
 		return err;
+	tcp_rate_check_app_limited(tp);
 	for (size_t i = 0; i < msg->iovcnt; i++) {
 		n = queue_text(tp, msg->iov[i].iov_base, msg->iov[i].iov_len,
 			       more || i + 1 < msg->iovcnt);
@@ -261,6 +262,7 @@ ssize_t tcp_fill_sock(struct sock *sk, ssize_t (*filler)(void *arg, uint8_t *buf
 	if (n)
 		return n;
 	n = -EAGAIN;
+	tcp_rate_check_app_limited(tp);
 	while (has_room(tp)) {
 		struct sk_buff *tail = skb_peek_tail(&tp->write_queue);
 

@@ -82,8 +82,10 @@ static void undo_cwnd_reduction(struct tcp_sock *tp, bool unmark)
 		tcp_sent_unmark_lost(tp);
 	if (tp->prior_ssthresh) {
 		tp->snd_cwnd = tp->ca->undo_cwnd(tp);
-		if (tp->prior_ssthresh > tp->snd_ssthresh)
+		if (tp->prior_ssthresh > tp->snd_ssthresh) {
 			tp->snd_ssthresh = tp->prior_ssthresh;
+			tcp_ecn_withdraw_cwr(tp);
+		}
 	}
 	tp->undo_possible = false;
 }

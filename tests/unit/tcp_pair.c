@@ -115,11 +115,26 @@ static ktime_t arrival(struct tcp_pair *p, int from, uint32_t len)
 	return start + delay;
 }
 
-static void carry(struct tcp_pair *p, int from, const struct fake_frame *ff)
+/* A router with ECN: CE on what is capable while the queue is long (RFC 3168 5; RFC 8257 3.1). */
+static void mark(struct tcp_pair *p, int from, struct fake_frame *ff)
+{
+	struct iphdr4 *ip = (struct iphdr4 *)(void *)(ff->data + 14);
+	ktime_t now = p->net[0]->now, free_at = MAX(now, p->busy_until[from]);
+
+	if (!p->m.mark_bytes || ff->data[12] != 8 || ff->data[13] != 0 || (ip->tos & 3) == 0 ||
+	    (free_at - now) * p->m.bytes_per_s / NSEC_PER_SEC <= p->m.mark_bytes)
+		return;
+	ip->tos |= 3;
+	ip->check = 0;
+	ip->check = ip_fast_csum(ip, 5);
+}
+
+static void carry(struct tcp_pair *p, int from, struct fake_frame *ff)
 {
 	ktime_t due;
 
 	p->sent[from]++;
+	mark(p, from, ff);
 	if (p->m.path_mtu && largest_packet(ff) > p->m.path_mtu) {
 		report_too_large(p, from, ff);
 		p->lost[from]++;

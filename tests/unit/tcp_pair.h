@@ -20,6 +20,7 @@ struct medium {
 	uint32_t reorder_us;      /* a reordered frame is late by up to this; 0 = 500 */
 	uint64_t bytes_per_s;     /* 0 = no limit */
 	uint32_t queue_bytes;     /* in front of the limit; beyond it frames are lost; 0 = no limit */
+	uint32_t mark_bytes;      /* with more waiting than this ECN-capable packets are marked; 0 = never */
 	bool tso;                 /* super-segments pass whole */
 	uint32_t mtu;             /* 0 = 1500 */
 	uint32_t path_mtu;        /* a router in the middle: larger packets with DF are lost and reported */

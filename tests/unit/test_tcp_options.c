@@ -84,16 +84,6 @@ TEST(test_reserved_bits_do_not_matter)
 	conn_free(c);
 }
 
-/* RFC 3168 6.1.1: a SYN that asks for ECN is a SYN; who does not do ECN answers without it. */
-TEST(test_ecn_setup_syn_is_answered_without_ecn)
-{
-	struct tcp_conn *c = conn_listening(NULL);
-
-	seg_in(c, "SEW 0:0(0) <mss 1460>");
-	seg_out(c, "S. 0:0(0) ack 1 <mss 1460>");
-	conn_free(c);
-}
-
 TEST(test_psh_and_urg_bits_in_a_syn_do_not_matter)
 {
 	struct tcp_conn *c = conn_listening(NULL);
