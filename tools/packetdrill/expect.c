@@ -5,7 +5,7 @@
  * A script may expect in one packet what leaves as several in a row, because the stack that it was
  * written on hands such to its device: consecutive segments with the same acknowledgement and
  * options, sent at one time, are put together as far as the script's packet goes (not with
- * --strict_segments).
+ * --strict_segments). Where one of them has PSH is then not compared: it says where writes ended.
  */
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -181,10 +181,11 @@ static bool continues(const struct wire *a, const struct wire *b)
 	       b->tos == a->tos;
 }
 
-/* Puts what follows behind @w until it is @len bytes long. */
-static void put_together(struct run *r, struct wire *w, int64_t at_us, uint32_t len)
+/* Puts what follows behind @w until it is @len bytes long. True: it is made of several now. */
+static bool put_together(struct run *r, struct wire *w, int64_t at_us, uint32_t len)
 {
 	struct sim_packet *p;
+	bool several = false;
 	const char *why;
 	struct wire more;
 
@@ -193,8 +194,10 @@ static void put_together(struct run *r, struct wire *w, int64_t at_us, uint32_t 
 	       w->payload_len + more.payload_len <= len) {
 		w->payload_len += more.payload_len;
 		w->flags |= more.flags & (FLAG_PSH | FLAG_FIN);
+		several = true;
 		free(sim_take(&r->sim));
 	}
+	return several;
 }
 
 /* Whether it came when the script says. */
@@ -240,8 +243,9 @@ static bool compare(struct run *r, const struct event *ev, struct sim_packet *p,
 	}
 	if (want->kind != PACKET_ICMP && w.protocol != IPPROTO_ICMP && f != meant)
 		return packet_failed(r, ev, p, "it belongs to another connection");
-	if (!r->cfg.strict_segments && want->kind == PACKET_TCP && !(want->flags & FLAG_SYN))
-		put_together(r, &w, p->at_us, want->len);
+	if (!r->cfg.strict_segments && want->kind == PACKET_TCP && !(want->flags & FLAG_SYN) &&
+	    put_together(r, &w, p->at_us, want->len))
+		w.flags = (uint16_t)((w.flags & ~FLAG_PSH) | (want->flags & FLAG_PSH));
 	if (f && !flow_note_ts(f, &w, want))
 		return run_fail(r, ev->line, "out of memory");
 	flow_to_script(f, &w, want, &got);

@@ -40,6 +40,14 @@ static const struct {
 	{ "core.somaxconn", INT, AT(somaxconn), 0, INT32_MAX },
 	{ "ipv4.tcp_max_tw_buckets", INT, AT(max_tw_buckets), 0, INT32_MAX },
 	{ "ipv4.tcp_max_orphans", INT, AT(max_orphans), 0, INT32_MAX },
+	{ "ipv4.tcp_fastopen", INT, AT(fastopen), 0, INT32_MAX },
+	{ "ipv4.tcp_fastopen_blackhole_timeout_sec", INT, AT(fastopen_blackhole_timeout_s), 0, INT32_MAX },
+	{ "ipv4.tcp_recovery", INT, AT(recovery), 0, 7 },
+	{ "ipv4.tcp_early_retrans", INT, AT(early_retrans), 0, 4 },
+	{ "ipv4.tcp_frto", INT, AT(frto), 0, 2 },
+	{ "ipv4.tcp_reordering", INT, AT(reordering), 1, 300 },
+	{ "ipv4.tcp_max_reordering", INT, AT(max_reordering), 1, INT32_MAX },
+	{ "ipv4.tcp_dsack", BOOL, AT(dsack), 0, 1 },
 	{ "ipv4.tcp_syncookies", INT, AT(syncookies), 0, 2 },
 	{ "ipv4.tcp_challenge_ack_limit", INT, AT(challenge_ack_limit), 0, INT32_MAX },
 	{ "ipv4.tcp_invalid_ratelimit", INT, AT(invalid_ratelimit_ms), 0, INT32_MAX },
@@ -58,12 +66,14 @@ static const struct {
 	const char *name, *value;
 	bool any;
 } fixed[] = {
-	{ "ipv4.tcp_dsack", "1", false },
 	{ "ipv4.tcp_fack", "0", false },
-	{ "ipv4.tcp_reordering", "3", false },
+	{ "ipv4.tcp_ecn", "0", false },
 	{ "ipv4.tcp_tso_win_divisor", "3", true },
 	{ "ipv4.tcp_min_tso_segs", "2", true },
 	{ "ipv4.tcp_limit_output_bytes", "", true },
+	{ "ipv4.tcp_pacing_ss_ratio", "200", false },
+	{ "ipv4.tcp_pacing_ca_ratio", "120", false },
+	{ "ipv4.tcp_notsent_lowat", "4294967295", false },
 	{ "ipv4.tcp_no_metrics_save", "1", true },
 	{ "ipv4.tcp_stdurg", "0", false },
 	{ "mptcp.enabled", "0", true },
@@ -118,6 +128,25 @@ static int set_fixed(size_t i, const char *value, char *why, size_t size)
 	return fail(-ENOTSUP, why, size, fixed[i].name, what);
 }
 
+/* "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4": four words, as Linux writes them; a second key may follow. */
+static int set_fastopen_key(struct net *net, const char *value, char *why, size_t size)
+{
+	uint8_t bytes[32];
+	unsigned int w[4];
+	size_t len = 0, i;
+	int n = 0;
+
+	while (len < sizeof(bytes) && *value &&
+	       sscanf(value, "%8x-%8x-%8x-%8x%n", &w[0], &w[1], &w[2], &w[3], &n) == 4) {
+		for (i = 0; i < 16; i++)
+			bytes[len++] = (uint8_t)(w[i / 4] >> 8 * (i % 4));
+		value += n + (value[n] == ',');
+	}
+	if (len && !*value && tcp_fastopen_set_keys(&net->tcp->fastopen_keys, bytes, (socklen_t)len) == 0)
+		return 0;
+	return fail(-EINVAL, why, size, "ipv4.tcp_fastopen_key", "not a key");
+}
+
 /* "net.ipv4.x" and "/proc/sys/net/ipv4/x" are "ipv4.x". False: neither. */
 static bool normal_name(const char *name, char *buf, size_t size)
 {
@@ -161,6 +190,8 @@ int drill_sysctl_set(struct net *net, const char *name, const char *value, char 
 			return 0;
 		return fail(-ENOTSUP, why, size, key, "no such algorithm");
 	}
+	if (strcmp(key, "ipv4.tcp_fastopen_key") == 0)
+		return set_fastopen_key(net, value, why, size);
 	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (strcmp(fixed[i].name, key) == 0)
 			return set_fixed(i, value, why, size);
