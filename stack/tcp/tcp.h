@@ -314,7 +314,7 @@ struct tcp_sock {
 	uint8_t retransmits;    /* timeouts in a row without progress */
 	uint8_t probes_out;     /* zero-window or keepalive probes without answer */
 	ktime_t retrans_stamp;  /* first retransmission of this loss episode; 0 = none */
-	ktime_t stall_stamp;    /* first timeout or probe since snd_una moved; 0 = none */
+	ktime_t stall_stamp;    /* first retransmission or probe since snd_una moved; 0 = none */
 	ktime_t timeout_stamp;  /* last retransmission timeout */
 	ktime_t syn_stamp;      /* when the SYN left first */
 
@@ -360,6 +360,8 @@ struct tcp_sock {
 	uint32_t reord_seen;        /* times that text came behind later text */
 	uint32_t dupacks;           /* duplicate ACKs since snd_una moved, without SACK */
 	uint32_t reno_sacked;       /* bytes that duplicate ACKs say have left, without SACK */
+	bool reno_guard;            /* duplicate ACKs for reno_recover may be of the last recovery's making */
+	uint32_t reno_recover;
 	uint32_t prr_delivered, prr_out; /* bytes in this reduction */
 	uint32_t prior_cwnd;        /* before the reduction */
 	uint32_t prior_ssthresh;    /* that an undo returns to; 0 = none */
@@ -615,7 +617,7 @@ void tcp_init_undo(struct tcp_sock *tp);
 bool tcp_any_retrans_done(const struct tcp_sock *tp);
 void tcp_undo_note_dsack(struct tcp_sock *tp, struct seq_range r);
 bool tcp_original_arrived(const struct tcp_sock *tp, const struct tcp_segment *seg);
-bool tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg);
 bool tcp_try_undo_dsack(struct tcp_sock *tp);
 bool tcp_try_undo_partial(struct tcp_sock *tp, const struct tcp_ack_news *news);
 bool tcp_try_undo_loss(struct tcp_sock *tp, const struct tcp_segment *seg, bool frto);

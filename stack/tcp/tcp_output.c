@@ -507,6 +507,8 @@ static void note_retransmission(struct tcp_sock *tp, struct tcp_sent *s, uint32_
 	tcp_sent_again(tp, s);
 	if (!tp->retrans_stamp)
 		tp->retrans_stamp = net->now;
+	if (!tp->stall_stamp)
+		tp->stall_stamp = net->now;
 	tp->total_retrans += s->segs;
 	tp->bytes_retrans += len;
 	tp->undo_bytes += s->end - s->start;

@@ -171,7 +171,9 @@ static void mark_first_lost(struct tcp_sock *tp)
 static void reno_detect(struct tcp_sock *tp, const struct tcp_ack_news *news)
 {
 	if (tp->ca_state < CA_RECOVERY) {
-		if (tp->dupacks >= tp->reordering)
+		if (tp->reno_guard && after(tp->snd_una, tp->reno_recover))
+			tp->reno_guard = false;
+		if (tp->dupacks >= tp->reordering && !tp->reno_guard)
 			mark_first_lost(tp);
 	} else if (tp->ca_state == CA_RECOVERY && news->acked) {
 		mark_first_lost(tp);
@@ -277,16 +279,16 @@ void tcp_enter_recovery(struct tcp_sock *tp)
 	tcp_set_ca_state(tp, CA_RECOVERY);
 }
 
-/* All that was in flight when the state began is acknowledged. True: nothing else is to be done. */
-static bool state_is_over(struct tcp_sock *tp, struct tcp_ack_news *news)
+/* Has all that was in flight when the state began been acknowledged? Then it ends. */
+static void end_state(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
 	if (tp->ca_state == CA_OPEN) {
 		if (!tp->retrans_out)
 			tp->retrans_stamp = 0;
-		return false;
+		return;
 	}
 	if (before(tp->snd_una, tp->recover))
-		return false;
+		return;
 	if (tp->ca_state == CA_CWR) {
 		/* Something above recover: without it a window's worth could be reduced twice. */
 		if (tp->snd_una != tp->recover) {
@@ -296,12 +298,10 @@ static bool state_is_over(struct tcp_sock *tp, struct tcp_ack_news *news)
 	} else if (tp->ca_state == CA_RECOVERY) {
 		if (!tp->sack_ok)
 			tp->reno_sacked = 0;
-		if (tcp_try_undo_recovery(tp, news->seg))
-			return true;
+		tcp_try_undo_recovery(tp, news->seg);
 		tcp_end_cwnd_reduction(tp);
 		tp->dupacks = 0;
 	}
-	return false;
 }
 
 static void in_recovery(struct tcp_sock *tp, struct tcp_ack_news *news)
@@ -369,8 +369,9 @@ void tcp_fastretrans_alert(struct tcp_sock *tp, struct tcp_ack_news *news)
 		remove_reno_sacks(tp, news);
 	if (news->ece)
 		tp->prior_ssthresh = 0; /* a mark is congestion whatever the retransmissions prove */
-	if (reneging(tp, news) || state_is_over(tp, news))
+	if (reneging(tp, news))
 		return;
+	end_state(tp, news);
 	switch (tp->ca_state) {
 	case CA_RECOVERY:
 		in_recovery(tp, news);

@@ -90,24 +90,24 @@ static void undo_cwnd_reduction(struct tcp_sock *tp, bool unmark)
 	tp->undo_possible = false;
 }
 
-/* RFC 6582 4.1: without SACK a duplicate ACK for recover cannot be told from one of this recovery. */
-static bool reno_must_wait(struct tcp_sock *tp)
+/*
+ * RFC 6582 3.2 (2): without SACK a duplicate ACK for recover cannot be told from one that this recovery's
+ * own retransmissions have caused. None counts until something above is acknowledged.
+ */
+static void guard_reno(struct tcp_sock *tp)
 {
-	if (tp->sack_ok || tp->snd_una != tp->recover)
-		return false;
-	if (!tcp_any_retrans_done(tp))
-		tp->retrans_stamp = 0;
-	return true;
+	if (!tp->sack_ok && tp->snd_una == tp->recover) {
+		tp->reno_guard = true;
+		tp->reno_recover = tp->recover;
+	}
 }
 
 /**
  * tcp_try_undo_recovery() - everything up to the recovery point is acknowledged
  * @tp:   connection
  * @seg:  segment with the ACK
- *
- * Return:  true: without SACK the state is kept until something above is acknowledged
  */
-bool tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg)
+void tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	if (may_undo(tp, seg)) {
 		mib_inc(tcp_net(tp), tp->ca_state == CA_LOSS ? MIB_TcpExtTCPLossUndo :
@@ -116,10 +116,8 @@ bool tcp_try_undo_recovery(struct tcp_sock *tp, const struct tcp_segment *seg)
 	} else {
 		tcp_rack_recovery_ended(tp);
 	}
-	if (reno_must_wait(tp))
-		return true;
+	guard_reno(tp);
 	tcp_set_ca_state(tp, CA_OPEN);
-	return false;
 }
 
 /**
@@ -181,8 +179,7 @@ bool tcp_try_undo_loss(struct tcp_sock *tp, const struct tcp_segment *seg, bool 
 	if (frto)
 		mib_inc(net, MIB_TcpExtTCPSpuriousRTOs);
 	tp->retransmits = 0;
-	if (reno_must_wait(tp))
-		return true;
+	guard_reno(tp);
 	if (frto || tp->sack_ok)
 		tcp_set_ca_state(tp, CA_OPEN);
 	return true;
