@@ -117,6 +117,25 @@ static int peer_open(void)
 	return fd;
 }
 
+/*
+ * The kernel turns a link's queue on some time after its carrier came (linkwatch); what is sent before
+ * is lost. IFF_RUNNING says that this is done.
+ */
+static void wait_running(int fd, const char *name)
+{
+	struct ifreq ifr;
+
+	memset(&ifr, 0, sizeof(ifr));
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	for (int ms = 0; ms < DEADLINE_MS; ms++) {
+		CHECK_EQ(sys_ioctl(fd, 0x8913 /* SIOCGIFFLAGS */, &ifr), 0);
+		if (ifr.ifr_flags & IFF_RUNNING)
+			return;
+		poll(NULL, 0, 1);
+	}
+	CHECK_MSG(false, "%s does not run", name);
+}
+
 struct world {
 	struct net *net;
 	struct net_device *dev;
@@ -141,6 +160,8 @@ static void set_up_with(struct world *w, struct af_packet_config cfg)
 	must("ip addr add 10.9.0.2/24 dev wsb");
 	must("ip neigh add 10.9.0.1 lladdr 02:00:00:00:00:01 dev wsb nud permanent");
 	w->peer = peer_open();
+	wait_running(w->peer, "wsa");
+	wait_running(w->peer, "wsb");
 	memset(&ifr, 0, sizeof(ifr));
 	strcpy(ifr.ifr_name, "wsb");
 	CHECK_EQ(sys_ioctl(w->peer, 0x8927 /* SIOCGIFHWADDR */, &ifr), 0);
