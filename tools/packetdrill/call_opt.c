@@ -216,6 +216,8 @@ bool check_cmsgs(struct call *c, const struct expr *list, void *control, size_t 
 		const struct expr *level = expr_field(e, "cmsg_level", 0), *type = expr_field(e, "cmsg_type", 1);
 		const struct expr *data = expr_field(e, "cmsg_data", 2);
 
+		if (is_ellipsis(e))
+			return true;
 		if (e->kind != EXPR_STRUCT || !level || !type || !data)
 			return run_wrong(c->run, list->line, "expected {cmsg_level=, cmsg_type=, cmsg_data=}");
 		if (!cm)

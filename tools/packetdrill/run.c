@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_STEPS 2000000 /* of the clock: an endless script ends */
+
 static void note(struct run *r, enum verdict v, int line, const char *fmt, va_list args)
 	__attribute__((format(printf, 4, 0)));
 static void note(struct run *r, enum verdict v, int line, const char *fmt, va_list args)
@@ -158,6 +160,9 @@ bool run_until(struct run *r, int64_t us)
 	while (sim_now(&r->sim) < us || sim_next(&r->sim) <= us) {
 		int64_t limit = blocked_limit(r), wake = blocked_wake(r), to = limit < us ? limit + 1 : us;
 
+		if (++r->steps > MAX_STEPS)
+			return run_fail(r, 0, "more than %d timers fired: the script asks for too much time",
+					MAX_STEPS);
 		sim_step(&r->sim, wake < to ? wake : to);
 		if (!run_blocked(r))
 			return false;

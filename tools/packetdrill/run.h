@@ -81,6 +81,7 @@ struct run {
 	bool has_code;
 	enum verdict verdict;
 	char message[RUN_MESSAGE];   /* of the first failure, lines with line feeds between them */
+	unsigned int steps;          /* of the clock so far */
 	unsigned int notes;          /* differences that were told only (--non_fatal) */
 };
 
