@@ -121,6 +121,7 @@ static void tcp_destroy_sock(struct sock *sk)
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	BUG_ON(tp->orphan_counted);
+	free(tp->saved_syn);
 	tcp_destroy_timers(tp);
 	tcp_cleanup_congestion_control(tp);
 	tcp_write_queue_purge(tp);

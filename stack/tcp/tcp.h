@@ -400,6 +400,9 @@ struct tcp_sock {
 	ktime_t rcvq_time;
 
 	/* Statistics, for TCP_INFO. */
+	uint16_t total_rto, total_rto_recoveries; /* timeouts; rows of them that have ended */
+	uint32_t total_rto_time_ms; /* in such rows */
+	ktime_t rto_stamp;      /* begin of the row; 0 = none */
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
 	uint32_t dsack_dups, rcv_ooopack, delivered, delivered_ce;
@@ -420,6 +423,8 @@ struct tcp_sock {
 	int32_t linger2_s;                  /* 0 = fin_timeout, -1 = none at all */
 	uint32_t notsent_lowat;             /* 0 = none */
 	bool inq_cmsg;                      /* TCP_INQ */
+	uint8_t save_syn;                   /* TCP_SAVE_SYN: 1 from the IP header on, 2 from the frame's on */
+	bool thin_lto;                      /* TCP_THIN_LINEAR_TIMEOUTS */
 	bool fastopen_connect;              /* TCP_FASTOPEN_CONNECT, or MSG_FASTOPEN right now */
 	bool fastopen_no_cookie;            /* TCP_FASTOPEN_NO_COOKIE */
 	struct tcp_fastopen_keys fastopen_keys; /* TCP_FASTOPEN_KEY */
@@ -439,6 +444,7 @@ struct tcp_sock {
 	/* Child. */
 	struct list_head accept_node;
 	struct tcp_sock *listener;          /* while in its accept queue, else NULL */
+	struct tcp_saved_syn *saved_syn;    /* TCP_SAVED_SYN; NULL = none */
 
 	struct tcp_sock *fastopen_rsk;      /* early: the listener that counts it, held; else NULL */
 
@@ -455,6 +461,12 @@ static inline struct sock *tcp_to_sk(const struct tcp_sock *tp)
 }
 static inline struct net *tcp_net(const struct tcp_sock *tp) { return tp->inet.sk.net; }
 
+/* The headers of a SYN, for TCP_SAVED_SYN. */
+struct tcp_saved_syn {
+	uint32_t len;
+	uint8_t data[];
+};
+
 /* SYN-RECEIVED of a passive open: small, not a socket; in the established table. */
 struct tcp_request {
 	struct inet_sock inet;  /* first; sk.state = TCP_SYN_RECV, prot = &tcp_request_prot */
@@ -468,6 +480,7 @@ struct tcp_request {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t timeouts;
 	bool wscale_ok, ts_ok, sack_ok, ecn_ok, acked, retransmitted;
+	struct tcp_saved_syn *saved_syn; /* NULL = none */
 	bool has_fastopen;      /* the SYN-ACK carries ... */
 	struct tcp_fastopen_cookie fastopen; /* ... this */
 	bool cookie;            /* not kept: its SYN-ACK tells all (tcp_syncookies.c) */

@@ -187,6 +187,10 @@ static void move_snd_una(struct tcp_sock *tp, struct tcp_ack_news *news)
 		tp->urg_pending = false;
 	tcp_sent_ack(tp, news);
 	tcp_mtup_acked(tp);
+	if (tp->rto_stamp) {
+		tp->total_rto_time_ms += (uint32_t)((tcp_net(tp)->now - tp->rto_stamp) / NSEC_PER_MSEC);
+		tp->rto_stamp = 0;
+	}
 	free_acked_text(tp);
 }
 

@@ -15,10 +15,16 @@
 
 static void request_timeout(struct timer_list *t);
 
+static void destroy_request(struct sock *sk)
+{
+	free(((struct tcp_request *)(void *)sk)->saved_syn);
+}
+
 const struct proto tcp_request_prot = {
 	.name = "TCP",
 	.protocol = IPPROTO_TCP,
 	.obj_size = sizeof(struct tcp_request),
+	.destroy = destroy_request,
 	.describe = tcp_describe,
 };
 
@@ -156,6 +162,22 @@ static void queue_request(struct tcp_request *req, struct tcp_sock *listener)
 	inet_ehash_insert(&req->inet);
 }
 
+/* TCP_SAVE_SYN; without memory there is none to be read. */
+static void save_syn(struct tcp_request *req, uint8_t what, const struct tcp_segment *seg)
+{
+	const struct sk_buff *skb = seg->skb;
+	const uint8_t *from = what == 2 ? skb->head + skb->mac_header : skb_network_header(skb);
+	uint32_t len = (uint32_t)(skb->data - from) + seg->hlen;
+
+	if (what == 0 || from > skb->data)
+		return;
+	req->saved_syn = malloc(sizeof(*req->saved_syn) + len);
+	if (!req->saved_syn)
+		return;
+	req->saved_syn->len = len;
+	memcpy(req->saved_syn->data, from, len);
+}
+
 /* The SYN-ACK says everything; nothing is kept. */
 static void answer_by_cookie(struct tcp_sock *listener, struct tcp_request *req)
 {
@@ -260,6 +282,8 @@ struct tcp_result tcp_conn_request(struct tcp_sock *listener, struct tcp_segment
 	req = new_request(listener, seg, isn);
 	if (!req)
 		return listen_drop(net, SKB_DROP_NO_MEMORY);
+	if (!cookie)
+		save_syn(req, listener->save_syn, seg);
 	if (cookie) {
 		answer_by_cookie(listener, req);
 		return TCP_GO_ON;
@@ -442,6 +466,7 @@ static void inherit_settings(struct tcp_sock *child, const struct tcp_sock *list
 	child->linger2_s = listener->linger2_s;
 	child->notsent_lowat = listener->notsent_lowat;
 	child->inq_cmsg = listener->inq_cmsg;
+	child->thin_lto = listener->thin_lto;
 }
 
 static void inherit_numbers(struct tcp_sock *child, const struct tcp_request *req)
@@ -497,6 +522,8 @@ static struct tcp_sock *create_child(struct tcp_request *req)
 	child->inet.num = req->inet.num;
 	child->inet.userlocks_port = child->inet.userlocks_addr = false;
 	tcp_sync_mss(child, child->inet.dst.mtu);
+	child->saved_syn = req->saved_syn;
+	req->saved_syn = NULL;
 	sk->state = TCP_SYN_RECV;
 	return child;
 }

@@ -185,6 +185,16 @@ static int set_int_option(struct tcp_sock *tp, int name, int v)
 			return -EINVAL;
 		tp->inq_cmsg = v;
 		return 0;
+	case TCP_SAVE_SYN:
+		if (v < 0 || v > 2)
+			return -EINVAL;
+		tp->save_syn = (uint8_t)v;
+		return 0;
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		tp->thin_lto = v;
+		return 0;
 	case TCP_FASTOPEN:
 	case TCP_FASTOPEN_CONNECT:
 	case TCP_FASTOPEN_NO_COOKIE:
@@ -318,6 +328,48 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 	info_recovery(tp, i);
 }
 
+/* struct tcp_info with what came after snd_wnd (Linux 6.2, 6.7), whatever header we are built with. */
+struct full_info {
+	uint8_t base[240];
+	uint32_t rcv_wnd, rehash;
+	uint16_t total_rto, total_rto_recoveries;
+	uint32_t total_rto_time_ms;
+};
+
+static void fill_full_info(const struct tcp_sock *tp, struct full_info *out)
+{
+	struct tcp_info info;
+
+	memset(out, 0, sizeof(*out));
+	fill_info(tp, &info);
+	memcpy(out->base, &info, MIN(sizeof(info), sizeof(out->base)));
+	if (info.tcpi_state == TCP_LISTEN)
+		return;
+	out->rcv_wnd = tp->rcv_wnd;
+	out->total_rto = tp->total_rto;
+	out->total_rto_recoveries = tp->total_rto_recoveries;
+	out->total_rto_time_ms = tp->total_rto_time_ms;
+	if (tp->rto_stamp)
+		out->total_rto_time_ms += ms_since(tp, tp->rto_stamp);
+}
+
+/* Once, as on Linux: who reads it frees it. */
+static int give_saved_syn(struct tcp_sock *tp, void *val, socklen_t *len)
+{
+	int err;
+
+	if (!tp->saved_syn) {
+		*len = 0;
+		return 0;
+	}
+	if (*len < tp->saved_syn->len)
+		return -EINVAL;
+	err = sockopt_put_bytes(val, len, tp->saved_syn->data, tp->saved_syn->len);
+	free(tp->saved_syn);
+	tp->saved_syn = NULL;
+	return err;
+}
+
 /* ---- getting --------------------------------------------------------------------------------- */
 
 static int maxseg(const struct tcp_sock *tp)
@@ -348,6 +400,8 @@ static int get_int_option(const struct tcp_sock *tp, int name, int *v)
 	case TCP_USER_TIMEOUT: *v = (int)tp->user_timeout_ms; return 0;
 	case TCP_NOTSENT_LOWAT: *v = (int)tp->notsent_lowat; return 0;
 	case TCP_INQ: *v = tp->inq_cmsg; return 0;
+	case TCP_SAVE_SYN: *v = tp->save_syn; return 0;
+	case TCP_THIN_LINEAR_TIMEOUTS: *v = tp->thin_lto; return 0;
 	case TCP_FASTOPEN: *v = (int)tp->fastopen_max_qlen; return 0;
 	case TCP_FASTOPEN_CONNECT: *v = tp->fastopen_connect; return 0;
 	case TCP_FASTOPEN_NO_COOKIE: *v = tp->fastopen_no_cookie; return 0;
@@ -371,11 +425,13 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 	if (level != IPPROTO_TCP)
 		return -EOPNOTSUPP;
 	if (name == TCP_INFO) {
-		struct tcp_info info;
+		struct full_info info;
 
-		fill_info(tp, &info);
+		fill_full_info(tp, &info);
 		return sockopt_put_bytes(val, len, &info, sizeof(info));
 	}
+	if (name == TCP_SAVED_SYN)
+		return give_saved_syn(tcp_sk(sk), val, len);
 	if (name == TCP_CC_INFO) {
 		union tcp_cc_info info = { { 0 } };
 		int attr;
