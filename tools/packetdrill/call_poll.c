@@ -65,7 +65,7 @@ enum attempt do_poll(struct call *c)
 	if (!arg_number(c, 2, &timeout))
 		return CALL_BAD;
 	if (c->argv[0]->kind != EXPR_LIST) {
-		run_wrong(c->run, c->ev->line, "poll(): expected [{fd=, events=, revents=}]");
+		run_note(c->run, PLAY_WRONG, c->ev->line, "poll(): expected [{fd=, events=, revents=}]");
 		return CALL_BAD;
 	}
 	for (e = c->argv[0]->items; e; e = e->next)

@@ -26,7 +26,7 @@ enum attempt do_socket(struct call *c)
 	    !arg_number(c, 2, &protocol))
 		return CALL_BAD;
 	if (family == AF_INET6) {
-		run_skip(c->run, c->ev->line, "AF_INET6: this stack has no IPv6");
+		run_note(c->run, PLAY_SKIP, c->ev->line, "AF_INET6: this stack has no IPv6");
 		return CALL_BAD;
 	}
 	err = sock_create(c->run->sim.net, (int)family, (int)type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC),
@@ -195,7 +195,10 @@ enum attempt do_fcntl(struct call *c)
 		return call_returns(c, 0);
 	case F_GETFD: return call_returns(c, 0);
 	case F_SETFD: return call_returns(c, 0);
-	default: run_wrong(c->run, c->ev->line, "fcntl(): only F_GETFL, F_SETFL, F_GETFD and F_SETFD"); return CALL_BAD;
+	default:
+		run_note(c->run, PLAY_WRONG, c->ev->line,
+			 "fcntl(): only F_GETFL, F_SETFL, F_GETFD and F_SETFD");
+		return CALL_BAD;
 	}
 }
 
@@ -260,7 +263,7 @@ enum attempt do_pipe(struct call *c)
 	in->pipe_peer = out;
 	out->pipe_peer = in;
 	if ((fds->kind != EXPR_LIST && fds->kind != EXPR_STRUCT) || fds->nitems != 2) {
-		run_wrong(c->run, c->ev->line, "pipe() needs the two descriptors: pipe([5, 6])");
+		run_note(c->run, PLAY_WRONG, c->ev->line, "pipe() needs the two descriptors: pipe([5, 6])");
 	} else if (install_end(c, fds->items, in)) {
 		if (install_end(c, fds->items->next, out))
 			return call_returns(c, 0);

@@ -270,12 +270,12 @@ bool code_run(struct run *r)
 	in = code_file(&r->code);
 	out = tmpfile();
 	if (!in || !out)
-		run_fail(r, 0, "no temporary file: %s", strerror(errno));
+		run_note(r, PLAY_FAIL, 0, "no temporary file: %s", strerror(errno));
 	else if (!spawn(r->cfg.code_command, fileno(in), fileno(out), &pid))
-		run_skip(r, 0, "%%{ }%% needs %s: %s", r->cfg.code_command ? r->cfg.code_command : "python3",
+		run_note(r, PLAY_SKIP, 0, "%%{ }%% needs %s: %s", r->cfg.code_command ? r->cfg.code_command : "python3",
 			 strerror(errno));
 	else if (waitpid(pid, &status, 0) < 0)
-		run_fail(r, 0, "the interpreter of %%{ }%% is lost: %s", strerror(errno));
+		run_note(r, PLAY_FAIL, 0, "the interpreter of %%{ }%% is lost: %s", strerror(errno));
 	else
 		ok = judge(r, WIFEXITED(status) ? WEXITSTATUS(status) : 128, out);
 	if (in)

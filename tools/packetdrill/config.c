@@ -65,7 +65,7 @@ static int take_address(const char *value, uint32_t *addr, uint8_t *prefix_len)
 		return -EINVAL;
 	if (slash && take_number(slash + 1, 1, 32, &bits) < 0)
 		return -EINVAL;
-	if (slash && prefix_len)
+	if (slash)
 		*prefix_len = (uint8_t)bits;
 	*addr = ntohl(in.s_addr);
 	return 0;
@@ -92,10 +92,9 @@ static int set_ip_version(struct setting *s)
 
 static int set_address(struct setting *s)
 {
-	uint32_t *addr = strcmp(s->name, "local_ip") == 0    ? &s->c->local_ip
-			 : strcmp(s->name, "remote_ip") == 0 ? &s->c->remote_ip
-							     : &s->c->gateway_ip;
-	uint8_t *len = addr == &s->c->local_ip ? &s->c->prefix_len : NULL;
+	bool local = strcmp(s->name, "local_ip") == 0, remote = strcmp(s->name, "remote_ip") == 0;
+	uint32_t *addr = local ? &s->c->local_ip : remote ? &s->c->remote_ip : &s->c->gateway_ip;
+	uint8_t of_others, *len = local ? &s->c->prefix_len : &of_others;
 
 	if (strchr(s->value, ':')) {
 		snprintf(s->why, s->size, "--%s=%.60s: this stack has no IPv6", s->name, s->value);
@@ -109,8 +108,9 @@ static int set_address(struct setting *s)
 static int set_netmask(struct setting *s)
 {
 	uint32_t mask;
+	uint8_t len;
 
-	if (take_address(s->value, &mask, NULL) < 0 || mask == 0 || (~mask & (~mask + 1)))
+	if (take_address(s->value, &mask, &len) < 0 || mask == 0 || (~mask & (~mask + 1)))
 		return bad(s->why, s->size, s->name, s->value, "not a netmask");
 	s->c->prefix_len = (uint8_t)__builtin_popcount(mask);
 	return 0;

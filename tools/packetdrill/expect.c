@@ -16,6 +16,8 @@
 #include "tools/packetdrill/packet_text.h"
 #include "tools/packetdrill/run.h"
 
+#define LONGEST_WAIT_US (24LL * 3600 * 1000000) /* for a packet at any time: some timers never end */
+
 /* ---- inbound --------------------------------------------------------------------------------- */
 
 /* What an ICMP error quotes: IP header and the beginning of a packet that we sent. */
@@ -164,7 +166,7 @@ static bool nothing_came(struct run *r, const struct event *ev, int64_t from, in
 		return false;
 	packet_text(ev->packet, want, sizeof(want));
 	if (to == INT64_MAX)
-		return run_fail(r, ev->line, "no packet is sent any more\nscript packet: %s", want);
+		return run_fail(r, ev->line, "no packet is sent for a day\nscript packet: %s", want);
 	if (!run_until(r, to + run_tolerance(r, to)))
 		return false;
 	return run_fail(r, ev->line, "timing error: no packet is sent\nscript packet: %9.6f %s",
@@ -265,7 +267,7 @@ static bool compare(struct run *r, const struct event *ev, struct sim_packet *p,
  */
 bool play_outbound(struct run *r, const struct event *ev, int64_t from, int64_t to)
 {
-	int64_t limit = to == INT64_MAX ? INT64_MAX - 1 : to + run_tolerance(r, to);
+	int64_t limit = to == INT64_MAX ? sim_now(&r->sim) + LONGEST_WAIT_US : to + run_tolerance(r, to);
 	struct sim_packet *p = wait_for_packet(r, limit);
 	bool ok;
 

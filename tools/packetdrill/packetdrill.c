@@ -83,7 +83,7 @@ static enum verdict take_options(const struct script *s, struct drill_config *cf
 static enum verdict parse(const struct command_line *cl, const char *name, struct script *s, char *message,
 			  size_t size)
 {
-	struct script_error err;
+	struct script_error err = { 0 };
 	size_t len;
 	char *text = read_script(name, &len);
 	int i, ret = 0;

@@ -15,25 +15,22 @@
 /* ---- for all files of the parser ------------------------------------------------------------- */
 
 /**
- * parse_fail() - writes the error down
+ * parse_note() - writes the error down, the first one only
  * @p:    parser
  * @at:   token that is to blame
  * @fmt:  the reason
- *
- * Return:  false always, so that it can be returned
  */
-bool parse_fail(struct parser *p, const struct token *at, const char *fmt, ...)
+void parse_note(struct parser *p, const struct token *at, const char *fmt, ...)
 {
 	va_list args;
 
 	if (p->err->text[0])
-		return false;
+		return;
 	p->err->line = at->line;
 	p->err->col = at->col;
 	va_start(args, fmt);
 	vsnprintf(p->err->text, sizeof(p->err->text), fmt, args);
 	va_end(args);
-	return false;
 }
 
 /**

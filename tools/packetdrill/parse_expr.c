@@ -206,7 +206,7 @@ bool parse_expr(struct parser *p, struct expr **out)
 }
 
 /* (Resource temporarily unavailable); only shown to people. */
-static bool parse_note(struct parser *p, struct call_spec *call)
+static bool parse_words(struct parser *p, struct call_spec *call)
 {
 	const struct token *start = p->tok;
 
@@ -247,5 +247,5 @@ bool parse_call(struct parser *p, struct call_spec *call)
 		call->error = p->tok->text;
 		p->tok++;
 	}
-	return parse_note(p, call);
+	return parse_words(p, call);
 }

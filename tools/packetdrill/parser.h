@@ -15,8 +15,9 @@ struct parser {
 };
 
 /* Each parse_*() returns false after an error, which parse_fail() has written down. */
-bool parse_fail(struct parser *p, const struct token *at, const char *fmt, ...)
+void parse_note(struct parser *p, const struct token *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+#define parse_fail(p, at, ...) (parse_note((p), (at), __VA_ARGS__), false) /* to be returned */
 void *parse_alloc(struct parser *p, size_t size); /* NULL: also notes that memory is out */
 
 bool parse_is_char(const struct parser *p, char c);

@@ -16,71 +16,25 @@
 
 #define MAX_STEPS 2000000 /* of the clock: an endless script ends */
 
-static void note(struct run *r, enum verdict v, int line, const char *fmt, va_list args)
-	__attribute__((format(printf, 4, 0)));
-static void note(struct run *r, enum verdict v, int line, const char *fmt, va_list args)
+/**
+ * run_note() - why the play ends; only the first reason counts
+ * @r:     run
+ * @v:     how it ends
+ * @line:  of the event
+ * @fmt:   the reason
+ */
+void run_note(struct run *r, enum verdict v, int line, const char *fmt, ...)
 {
+	va_list args;
 	int n;
 
 	if (r->verdict != PLAY_PASS)
 		return;
 	r->verdict = v;
 	n = snprintf(r->message, sizeof(r->message), "%.400s:%d: ", r->script->name, line);
+	va_start(args, fmt);
 	vsnprintf(r->message + n, sizeof(r->message) - (size_t)n, fmt, args);
-}
-
-/**
- * run_fail() - the script does not hold
- * @r:     run
- * @line:  of the event
- * @fmt:   what was expected and what happened
- *
- * Return:  false always
- */
-bool run_fail(struct run *r, int line, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	note(r, PLAY_FAIL, line, fmt, args);
 	va_end(args);
-	return false;
-}
-
-/**
- * run_skip() - the script asks for what cannot be had here
- * @r:     run
- * @line:  of the event
- * @fmt:   the reason
- *
- * Return:  false always
- */
-bool run_skip(struct run *r, int line, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	note(r, PLAY_SKIP, line, fmt, args);
-	va_end(args);
-	return false;
-}
-
-/**
- * run_wrong() - the script itself is wrong
- * @r:     run
- * @line:  of the event
- * @fmt:   the reason
- *
- * Return:  false always
- */
-bool run_wrong(struct run *r, int line, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	note(r, PLAY_WRONG, line, fmt, args);
-	va_end(args);
-	return false;
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -263,7 +217,7 @@ enum verdict run_script(struct run *r)
 	int err = sim_create(&r->sim, &r->cfg);
 
 	if (err < 0) {
-		run_fail(r, 0, "no host can be made with these options: %s", strerror(-err));
+		run_note(r, PLAY_FAIL, 0, "no host can be made with these options: %s", strerror(-err));
 		return r->verdict;
 	}
 	if (play_all(r))

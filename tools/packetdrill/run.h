@@ -85,12 +85,16 @@ struct run {
 	unsigned int notes;          /* differences that were told only (--non_fatal) */
 };
 
-/* Notes the first failure with "name:line: " in front; false always. */
-bool run_fail(struct run *r, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The script cannot be played here; false always. */
-bool run_skip(struct run *r, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The script is wrong in what only shows when it is played: an unknown constant, say. False always. */
-bool run_wrong(struct run *r, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Notes the first thing that ends the play: "name:line: reason". */
+void run_note(struct run *r, enum verdict v, int line, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/*
+ * False always, so that they can be returned: the script does not hold; it asks for what cannot be had
+ * here; it is wrong in what only shows when it is played (an unknown constant, say).
+ */
+#define run_fail(r, line, ...) (run_note((r), PLAY_FAIL, (line), __VA_ARGS__), false)
+#define run_skip(r, line, ...) (run_note((r), PLAY_SKIP, (line), __VA_ARGS__), false)
+#define run_wrong(r, line, ...) (run_note((r), PLAY_WRONG, (line), __VA_ARGS__), false)
 /* Plays the whole script. */
 enum verdict run_script(struct run *r);
 /* Lets time pass up to @us; blocked calls go on. False after a failure. */

@@ -17,7 +17,13 @@
 
 enum kind { INT, BOOL, TRIPLE };
 
-#define AT(field) offsetof(struct tcp_sysctls, field)
+/* The offset of a field, which must have the size that its kind means. */
+#define FIELD_SIZE(field) sizeof(((struct tcp_sysctls *)0)->field)
+#define CHECKED(field, size) \
+	(offsetof(struct tcp_sysctls, field) + 0 * sizeof(char[FIELD_SIZE(field) == (size) ? 1 : -1]))
+#define AN_INT(field) INT, CHECKED(field, sizeof(int))
+#define A_BOOL(field) BOOL, CHECKED(field, sizeof(bool))
+#define A_TRIPLE(field) TRIPLE, CHECKED(field, 3 * sizeof(int))
 
 static const struct {
 	const char *name;
@@ -25,40 +31,49 @@ static const struct {
 	size_t offset;
 	long min, max;
 } fields[] = {
-	{ "ipv4.tcp_rmem", TRIPLE, AT(rmem), 1, INT32_MAX },
-	{ "ipv4.tcp_wmem", TRIPLE, AT(wmem), 1, INT32_MAX },
-	{ "ipv4.tcp_syn_retries", INT, AT(syn_retries), 1, 127 },
-	{ "ipv4.tcp_synack_retries", INT, AT(synack_retries), 0, 255 },
-	{ "ipv4.tcp_retries1", INT, AT(retries1), 0, 255 },
-	{ "ipv4.tcp_retries2", INT, AT(retries2), 0, 255 },
-	{ "ipv4.tcp_orphan_retries", INT, AT(orphan_retries), 0, 255 },
-	{ "ipv4.tcp_fin_timeout", INT, AT(fin_timeout_s), 0, 100000 },
-	{ "ipv4.tcp_keepalive_time", INT, AT(keepalive_time_s), 1, 32767 },
-	{ "ipv4.tcp_keepalive_intvl", INT, AT(keepalive_intvl_s), 1, 32767 },
-	{ "ipv4.tcp_keepalive_probes", INT, AT(keepalive_probes), 0, 127 },
-	{ "ipv4.tcp_max_syn_backlog", INT, AT(max_syn_backlog), 0, INT32_MAX },
-	{ "core.somaxconn", INT, AT(somaxconn), 0, INT32_MAX },
-	{ "ipv4.tcp_max_tw_buckets", INT, AT(max_tw_buckets), 0, INT32_MAX },
-	{ "ipv4.tcp_max_orphans", INT, AT(max_orphans), 0, INT32_MAX },
-	{ "ipv4.tcp_fastopen", INT, AT(fastopen), 0, INT32_MAX },
-	{ "ipv4.tcp_fastopen_blackhole_timeout_sec", INT, AT(fastopen_blackhole_timeout_s), 0, INT32_MAX },
-	{ "ipv4.tcp_recovery", INT, AT(recovery), 0, 7 },
-	{ "ipv4.tcp_early_retrans", INT, AT(early_retrans), 0, 4 },
-	{ "ipv4.tcp_frto", INT, AT(frto), 0, 2 },
-	{ "ipv4.tcp_reordering", INT, AT(reordering), 1, 300 },
-	{ "ipv4.tcp_max_reordering", INT, AT(max_reordering), 1, INT32_MAX },
-	{ "ipv4.tcp_dsack", BOOL, AT(dsack), 0, 1 },
-	{ "ipv4.tcp_syncookies", INT, AT(syncookies), 0, 2 },
-	{ "ipv4.tcp_challenge_ack_limit", INT, AT(challenge_ack_limit), 0, INT32_MAX },
-	{ "ipv4.tcp_invalid_ratelimit", INT, AT(invalid_ratelimit_ms), 0, INT32_MAX },
-	{ "ipv4.tcp_timestamps", BOOL, AT(timestamps), 0, 2 },
-	{ "ipv4.tcp_sack", BOOL, AT(sack), 0, 1 },
-	{ "ipv4.tcp_window_scaling", BOOL, AT(window_scaling), 0, 1 },
-	{ "ipv4.tcp_tw_reuse", BOOL, AT(tw_reuse), 0, 2 },
-	{ "ipv4.tcp_slow_start_after_idle", BOOL, AT(slow_start_after_idle), 0, 1 },
-	{ "ipv4.tcp_moderate_rcvbuf", BOOL, AT(moderate_rcvbuf), 0, 1 },
-	{ "ipv4.tcp_rfc1337", BOOL, AT(rfc1337), 0, 1 },
-	{ "ipv4.tcp_abort_on_overflow", BOOL, AT(abort_on_overflow), 0, 1 },
+	{ "ipv4.tcp_rmem", A_TRIPLE(rmem), 1, INT32_MAX },
+	{ "ipv4.tcp_wmem", A_TRIPLE(wmem), 1, INT32_MAX },
+	{ "ipv4.tcp_syn_retries", AN_INT(syn_retries), 1, 127 },
+	{ "ipv4.tcp_synack_retries", AN_INT(synack_retries), 0, 255 },
+	{ "ipv4.tcp_retries1", AN_INT(retries1), 0, 255 },
+	{ "ipv4.tcp_retries2", AN_INT(retries2), 0, 255 },
+	{ "ipv4.tcp_orphan_retries", AN_INT(orphan_retries), 0, 255 },
+	{ "ipv4.tcp_fin_timeout", AN_INT(fin_timeout_s), 0, 100000 },
+	{ "ipv4.tcp_keepalive_time", AN_INT(keepalive_time_s), 1, 32767 },
+	{ "ipv4.tcp_keepalive_intvl", AN_INT(keepalive_intvl_s), 1, 32767 },
+	{ "ipv4.tcp_keepalive_probes", AN_INT(keepalive_probes), 0, 127 },
+	{ "ipv4.tcp_max_syn_backlog", AN_INT(max_syn_backlog), 0, INT32_MAX },
+	{ "core.somaxconn", AN_INT(somaxconn), 0, INT32_MAX },
+	{ "ipv4.tcp_max_tw_buckets", AN_INT(max_tw_buckets), 0, INT32_MAX },
+	{ "ipv4.tcp_max_orphans", AN_INT(max_orphans), 0, INT32_MAX },
+	{ "ipv4.tcp_fastopen", AN_INT(fastopen), 0, INT32_MAX },
+	{ "ipv4.tcp_fastopen_blackhole_timeout_sec", AN_INT(fastopen_blackhole_timeout_s), 0, INT32_MAX },
+	{ "ipv4.tcp_recovery", AN_INT(recovery), 0, 7 },
+	{ "ipv4.tcp_early_retrans", AN_INT(early_retrans), 0, 4 },
+	{ "ipv4.tcp_frto", AN_INT(frto), 0, 2 },
+	{ "ipv4.tcp_reordering", AN_INT(reordering), 1, 300 },
+	{ "ipv4.tcp_max_reordering", AN_INT(max_reordering), 1, INT32_MAX },
+	{ "ipv4.tcp_dsack", A_BOOL(dsack), 0, 1 },
+	{ "ipv4.tcp_syncookies", AN_INT(syncookies), 0, 2 },
+	{ "ipv4.tcp_challenge_ack_limit", AN_INT(challenge_ack_limit), 0, INT32_MAX },
+	{ "ipv4.tcp_invalid_ratelimit", AN_INT(invalid_ratelimit_ms), 0, INT32_MAX },
+	{ "ipv4.tcp_timestamps", A_BOOL(timestamps), 0, 2 },
+	{ "ipv4.tcp_sack", A_BOOL(sack), 0, 1 },
+	{ "ipv4.tcp_window_scaling", A_BOOL(window_scaling), 0, 1 },
+	{ "ipv4.tcp_tw_reuse", AN_INT(tw_reuse), 0, 2 },
+	{ "ipv4.tcp_ecn", AN_INT(ecn), 0, 2 },
+	{ "ipv4.tcp_ecn_fallback", A_BOOL(ecn_fallback), 0, 1 },
+	{ "ipv4.tcp_mem", A_TRIPLE(mem), 0, INT32_MAX },
+	{ "ipv4.tcp_mtu_probing", AN_INT(mtu_probing), 0, 2 },
+	{ "ipv4.tcp_base_mss", AN_INT(base_mss), 0, 65535 },
+	{ "ipv4.tcp_mtu_probe_floor", AN_INT(mtu_probe_floor), 48, 65535 },
+	{ "ipv4.tcp_probe_threshold", AN_INT(probe_threshold), 0, 65535 },
+	{ "ipv4.tcp_probe_interval", AN_INT(probe_interval_s), 0, INT32_MAX },
+	{ "ipv4.tcp_adv_win_scale", AN_INT(adv_win_scale), -31, 31 },
+	{ "ipv4.tcp_slow_start_after_idle", A_BOOL(slow_start_after_idle), 0, 1 },
+	{ "ipv4.tcp_moderate_rcvbuf", A_BOOL(moderate_rcvbuf), 0, 1 },
+	{ "ipv4.tcp_rfc1337", A_BOOL(rfc1337), 0, 1 },
+	{ "ipv4.tcp_abort_on_overflow", A_BOOL(abort_on_overflow), 0, 1 },
 };
 
 /* What cannot be otherwise here, or makes no difference to packets (any == true). */
@@ -67,7 +82,6 @@ static const struct {
 	bool any;
 } fixed[] = {
 	{ "ipv4.tcp_fack", "0", false },
-	{ "ipv4.tcp_ecn", "0", false },
 	{ "ipv4.tcp_tso_win_divisor", "3", true },
 	{ "ipv4.tcp_min_tso_segs", "2", true },
 	{ "ipv4.tcp_limit_output_bytes", "", true },
@@ -156,7 +170,7 @@ static bool normal_name(const char *name, char *buf, size_t size)
 		name += 10;
 	if (strncmp(name, "net", 3) != 0 || (name[3] != '.' && name[3] != '/') || strlen(name) - 4 >= size)
 		return false;
-	memcpy(buf, name + 4, strlen(name) - 3);
+	snprintf(buf, size, "%s", name + 4);
 	for (p = buf; *p; p++)
 		if (*p == '/')
 			*p = '.';
