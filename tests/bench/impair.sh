@@ -53,15 +53,18 @@ link=''
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 for port in 5201 5202; do until [ -n "$(in_ns peer ss -Htln "sport = :$port")" ]; do :; done; done
 
-# set_link SCENARIO
+# set_link SCENARIO SEED: a new link; the two runs of a pair have the same seed, each pair another.
 set_link() {
 	local ready
 
 	if [ -n "$link" ]; then
+		# The last connection ends over the old link, or the server would take it for one under way.
+		while [ -n "$(in_ns peer ss -Htn state established state close-wait state last-ack state fin-wait-1 \
+			'( sport = :5201 or sport = :5202 )')" ]; do read -rt 0.05 <> <(:) || :; done
 		kill "$link"
 		wait "$link" || :
 	fi
-	exec 5< <(exec nsenter --net=/run/netns/link -- "$WIRESHIM_LINK" left0 right0 "$SEED" "${forward[$1]}" "${back[$1]}")
+	exec 5< <(exec nsenter --net=/run/netns/link -- "$WIRESHIM_LINK" left0 right0 "$2" "${forward[$1]}" "${back[$1]}")
 	link=$!
 	read -r ready <&5
 	[ "$ready" = ready ]
@@ -86,7 +89,9 @@ in_turn() {
 	local ours=() theirs=() a b i
 
 	for ((i = 0; i < PAIRS; i++)); do
+		set_link "$1" $((SEED + i))
 		ours+=("$(one wireshim 5201 "$SECONDS_EACH")")
+		set_link "$1" $((SEED + i))
 		theirs+=("$(one kernel 5201 "$SECONDS_EACH")")
 	done
 	a=$(median "${ours[@]}") b=$(median "${theirs[@]}")
@@ -100,6 +105,7 @@ side_by_side() {
 
 	out=$(mktemp)
 	for ((i = 0; i < PAIRS; i++)); do
+		set_link "$1" $((SEED + i))
 		if ((i % 2)); then
 			one kernel 5202 "$second" >"$out" & pid=$!
 			a=$(one wireshim 5201 "$second")
@@ -121,6 +127,5 @@ side_by_side() {
 printf '%s, %s s each\n%-10s %-10s %10s   %s\n' "$CA" "$SECONDS_EACH" scenario stack Mbit/s runs
 for scenario in "$@"; do
 	echo "# ${words[$scenario]}"
-	set_link "$scenario"
 	if [ "$scenario" = beside ]; then side_by_side beside; else in_turn "$scenario"; fi
 done
