@@ -275,6 +275,7 @@ struct tcp_sock {
 	uint32_t rcv_nxt;
 	uint32_t rcv_wup;       /* rcv_nxt when the window was last announced */
 	uint32_t rcv_wnd;       /* window announced then */
+	uint32_t rcv_ssthresh;  /* announce no more: grows with what arrives; 0 = no limit yet */
 	uint32_t copied_seq;    /* next byte for the program */
 	uint32_t rcv_up;        /* urgent pointer, valid with urg_state */
 	bool peer_fin;          /* its FIN has been received in order; rcv_nxt is behind it */

@@ -92,6 +92,7 @@ void tcp_init_buffers(struct tcp_sock *tp)
 	tp->ack.rcv_mss = MAX(MIN(mss, TCP_MSS_DEFAULT_V4), 88U);
 	if (!sock_flag(sk, SOCK_SNDBUF_LOCK))
 		sk->sndbuf = (int)MAX(MIN(want, sk->net->tcp->sysctl.wmem[2]), sk->sndbuf);
+	tp->rcv_ssthresh = tp->rcv_wnd;
 	tp->rcvq_space = MIN(tp->rcv_wnd, TCP_INIT_CWND * tp->advmss);
 	tp->rcvq_seq = tp->copied_seq;
 	tp->rcvq_time = sk->net->now;

@@ -183,6 +183,8 @@ uint32_t tcp_free_window(const struct tcp_sock *tp)
 			space = MIN(space, 4U * tp->advmss); /* as Linux */
 	}
 	space = MIN(space, full);
+	if (tp->rcv_ssthresh)
+		space = MIN(space, tp->rcv_ssthresh);
 	if (tp->rcv_wscale)
 		return (space + unit - 1) / unit * unit;
 	return unscaled_window(tp, space, full, mss);

@@ -16,6 +16,7 @@
 
 #define COALESCE_MAX 2048U /* bytes worth copying to save a buffer */
 #define COLLAPSE_SIZE 16384U /* bytes in one buffer of text that was moved together */
+#define GROW_MIN 128U       /* bytes of a segment that opens the window further */
 #define COLLAPSE_GAIN 1024U  /* memory that has to be saved by it */
 
 /**
@@ -417,6 +418,21 @@ static void enter_quickack(struct tcp_sock *tp)
 	tp->ack.ato_ms = TCP_DELACK_MIN_MS;
 }
 
+/*
+ * The window opens by two segments for each that arrives: twice as fast as the peer's slow start can use it.
+ * As Linux (tcp_grow_window), so that a peer which never sends is not promised all of a large buffer.
+ */
+static void grow_window(struct tcp_sock *tp, const struct tcp_segment *seg)
+{
+	struct net *net = tcp_net(tp);
+	uint32_t room = tcp_win_from_space(net, tp->inet.sk.rcvbuf - (int64_t)tcp_rmem_used(tp));
+
+	if (seg->len < GROW_MIN || !tp->rcv_ssthresh || tp->rcv_ssthresh >= room ||
+	    tcp_under_pressure(net))
+		return;
+	tp->rcv_ssthresh += MIN(room - tp->rcv_ssthresh, 2 * MAX(tp->advmss, seg->len));
+}
+
 /* The delayed-ACK time follows the arrival rate; after a pause ACKs are quick again. As Linux. */
 static void text_arrived(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
@@ -426,6 +442,7 @@ static void text_arrived(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tp->ack.scheduled = true;
 	tp->data_segs_in += seg->skb->gso_segs ? seg->skb->gso_segs : 1U;
 	measure_rcv_mss(tp, seg);
+	grow_window(tp, seg);
 	if (tp->ack.ato_ms == 0) {
 		allow_quickacks(tp);
 		tp->ack.ato_ms = TCP_DELACK_MIN_MS;

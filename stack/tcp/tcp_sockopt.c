@@ -299,7 +299,7 @@ static void fill_info(const struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_rcv_mss = tp->ack.rcv_mss;
 	i->tcpi_advmss = tp->advmss;
 	i->tcpi_pmtu = tp->pmtu;
-	i->tcpi_rcv_ssthresh = tp->rcv_wnd;
+	i->tcpi_rcv_ssthresh = tp->rcv_ssthresh;
 	i->tcpi_rcv_space = tp->rcvq_space;
 	i->tcpi_bytes_acked = tp->bytes_acked;
 	i->tcpi_bytes_received = tp->bytes_received;
