@@ -68,7 +68,7 @@ LAB_TESTS := $(patsubst tests/lab/%.c,$(B)/lab/%,$(lab_test_src))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all unit-tests test unit pkt grid golden diff matrix e2e lint bench bench-loss demo install uninstall clean help print-% FORCE
+.PHONY: all unit-tests test unit rfc pkt grid golden diff matrix e2e lint bench bench-loss demo install uninstall clean help print-% FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -136,7 +136,7 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libstack.a
 RUN := WIRESHIM_BUILD='$(abspath $(OUT))' WIRESHIM_UNIT='$(abspath $(B)/unit)' WIRESHIM_LAB='$(abspath $(B)/lab)' SANITIZE='$(SANITIZE)' CC='$(CC)'
 
 test: all $(UNIT_TESTS) $(LAB_TESTS) ## unit, packet, grid, differential, matrix and end-to-end tests; the last line counts them
-	@$(RUN) tests/run unit pkt grid diff matrix e2e
+	@$(RUN) tests/run rfc unit pkt grid diff matrix e2e
 unit: $(UNIT_TESTS)         ## unit tests only
 	@$(RUN) tests/run unit
 pkt: all                    ## packet-level scripts in packetdrill's language; PKT=tests/pkt/rto for one folder
@@ -152,6 +152,8 @@ matrix: all                 ## real programs, each doing its work; MATRIX=tests/
 	@$(RUN) tests/run matrix $(MATRIX)
 e2e: all                    ## end-to-end tests only; E2E=tests/e2e/curl.bats for one file
 	@$(RUN) tests/run e2e $(E2E)
+rfc:                        ## tests/rfc.md: what the RFCs ask for, the line of code and the test that proves it
+	@tests/rfc/generate
 lint: $(call objects,$(stack_src)) ## static analysis, shellcheck, layering
 	@CC='$(CC)' tools/lint.sh
 bench: all                  ## over wireshim and over the kernel in turn: iperf3; a call, an exec, a round trip

@@ -83,7 +83,12 @@ lint_layers() {
 	tools/layers.sh
 }
 
+lint_rfc() {
+	tests/rfc/generate --check --strict
+}
+
 check layers nm
+check rfc python3
 check shell shellcheck
 check gcc gcc
 check tidy clang-tidy

@@ -173,6 +173,22 @@ TEST(test_dsack_enlarges_the_window)
 	conn_free(c);
 }
 
+/* 3.3.2: however many D-SACKs there were, the window is no longer than a round trip. */
+TEST(test_window_is_a_round_trip_at_most)
+{
+	struct tcp_conn *c = sending(10);
+	struct tcp_sock *tp = tcp_sk(c->sock->sk);
+
+	tp->rack_reo_mult = 40; /* of 25 ms */
+	tp->reord_seen = 1;
+	conn_ms(c, RTT_MS);
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u>", SEG(1), SEG(2));
+	CHECK_EQ(seg_wait(c, 2000), RTT_MS);
+	seg_out(c, ". %u:%u(1460) ack 1", SEG(0), SEG(1));
+	CHECK_EQ(mib(c, MIB_TcpExtTCPTimeouts), 0);
+	conn_free(c);
+}
+
 TEST(test_static_window_by_sysctl)
 {
 	struct tcp_conn *c = sending(10);
@@ -276,6 +292,25 @@ TEST(test_probe_of_a_single_segment_waits_longer)
 	seg_out(c, "P. 1:1461(1460) ack 1");
 	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbes), 1);
 	CHECK_EQ(mib(c, MIB_TcpExtTCPTimeouts), 0);
+	conn_free(c);
+}
+
+/* 7.2: the SYN-ACK had to be sent again, so that there is no measurement: the probe follows after 1 s. */
+TEST(test_probe_without_a_measurement)
+{
+	struct tcp_conn *c = conn_listening(&(struct tcp_params){ .sack = true });
+
+	seg_in(c, "S 0:0(0) <mss 1460,sackOK>");
+	seg_out(c, "S. 0:0(0) ack 1 <...>");
+	CHECK_EQ(seg_wait(c, 2000), 1000);
+	seg_out(c, "S. 0:0(0) ack 1 <...>");
+	conn_ms(c, RTT_MS);
+	seg_in(c, ". 1:1(0) ack 1");
+	conn_accept(c);
+	CHECK_EQ(tcp_sk(c->sock->sk)->srtt_us, 0);
+	write_segments(c, 1, 1);
+	CHECK_EQ(seg_wait(c, 5000), 1000);
+	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbes), 1);
 	conn_free(c);
 }
 

@@ -2,6 +2,8 @@
 /* Retransmission without SACK: RFC 6298 (timeout), RFC 5681 and 6582 (fast retransmit, NewReno). */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 /*
  * A connection without delay in its handshake has an RTT near 0: the RTO is at its floor, 200 ms.
  */
@@ -127,6 +129,23 @@ TEST(test_karn_keeps_the_backed_off_rto)
 }
 
 /* RFC 9293 3.8.3 R2: gives up after 100 s at least; ETIMEDOUT. */
+/* RFC 9293 3.8.3 (SHLD-10): from the third time-out on (R1) the route is looked up again. */
+TEST(test_route_is_doubted_after_r1)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	send_segments(c, 1);
+	for (int i = 0; i < 2; i++) {
+		seg_wait(c, 60000);
+		CHECK_EQ(seg_forget(c), 1);
+		CHECK_NE(tcp_sk(c->sock->sk)->inet.dst.gen, 0);
+	}
+	seg_wait(c, 60000);
+	CHECK_EQ(seg_forget(c), 1);
+	CHECK_EQ(tcp_sk(c->sock->sk)->inet.dst.gen, 0);
+	conn_free(c);
+}
+
 TEST(test_retransmission_gives_up)
 {
 	struct tcp_conn *c = conn_established(NULL);

@@ -242,6 +242,21 @@ TEST(test_syncnt_bounds_the_retries)
 	conn_free(c);
 }
 
+/* RFC 9293 3.8.3 (MUST-23): who wants three minutes for a SYN can have them; Linux's default gives 127 s. */
+TEST(test_syncnt_allows_three_minutes)
+{
+	struct tcp_conn *c = conn_syn_sent(NULL);
+
+	CHECK_EQ(conn_setopt(c, IPPROTO_TCP, TCP_SYNCNT, 7), 0);
+	conn_ms(c, 180000);
+	CHECK_STATE(c, TCP_SYN_SENT);
+	CHECK_EQ(seg_forget(c), 7);
+	conn_ms(c, 75000);
+	CHECK_STATE(c, TCP_CLOSE);
+	CHECK_EQ(conn_error(c), ETIMEDOUT);
+	conn_free(c);
+}
+
 /* RFC 6298 5.7: a SYN that had to be sent again leaves an RTO of 3 s. */
 TEST(test_lost_syn_starts_text_with_3_s)
 {

@@ -2,6 +2,8 @@
 /* Windows: scaling (RFC 7323 2), what we announce (RFC 9293 3.8.6), zero, shrinking, tuning. */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 /* ---- the peer's window ----------------------------------------------------------------------- */
 
 TEST(test_window_limits_what_is_in_flight)
@@ -181,9 +183,9 @@ TEST(test_window_promised_is_kept_for_segments_of_any_size)
 	}
 }
 
-TEST(test_window_zero_still_acks_probes)
+/* Text until the window is zero; returns the number that the peer has to send next. */
+static uint32_t close_window(struct tcp_conn *c)
 {
-	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 8192 });
 	uint32_t seq = 1;
 	struct pkt p;
 
@@ -195,10 +197,33 @@ TEST(test_window_zero_still_acks_probes)
 	}
 	CHECK_EQ(c->last.win, 0);
 	conn_ms(c, 1000);
-	/* RFC 9293 3.8.6.1 (MUST-58): a probe with one byte is answered, the byte is not taken. */
+	return seq;
+}
+
+TEST(test_window_zero_still_acks_probes)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 8192 });
+	uint32_t seq = close_window(c);
+
+	/* RFC 9293 3.8.6.1: a probe with one byte is answered, the byte is not taken. */
 	seg_in(c, ". %u:%u(1) ack 1", seq, seq + 1);
 	seg_out(c, ". 1:1(0) ack %u win 0", seq);
-	/* RFC 9293 3.10.7.4, first: with a zero window ACKs and resets are still taken. */
+	conn_free(c);
+}
+
+/* RFC 9293 3.10.7.4, first (MUST-66): with a zero window ACKs, urgent pointers and resets are still taken. */
+TEST(test_window_zero_still_takes_urg_and_rst)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .rcvbuf = 8192 });
+	uint32_t seq = close_window(c);
+	uint8_t oob;
+
+	CHECK_EQ(conn_write(c, 10), 10);
+	seg_out(c, "P. 1:11(10) ack %u win 0", seq);
+	CHECK_EQ(conn_read_flags(c, &oob, 1, MSG_OOB), -EINVAL);
+	seg_in(c, "U. %u:%u(0) ack 11 urg 5", seq, seq);
+	CHECK_EQ(conn_read_flags(c, &oob, 1, MSG_OOB), -EAGAIN); /* it is known, its byte is to come */
+	CHECK_EQ(tcp_sk(c->sock->sk)->packets_out, 0);
 	seg_in(c, "R %u:%u(0)", seq, seq);
 	CHECK_STATE(c, TCP_CLOSE);
 	conn_free(c);
