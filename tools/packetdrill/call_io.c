@@ -20,7 +20,7 @@ struct io {
 	const struct expr *text;        /* what a receive is compared with; NULL = nothing */
 	struct sockaddr_storage name;
 	socklen_t namelen;
-	uint8_t control[512];
+	_Alignas(struct cmsghdr) uint8_t control[512];
 	size_t controllen;
 };
 

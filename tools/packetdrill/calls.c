@@ -99,6 +99,8 @@ bool expr_number(struct call *c, const struct expr *e, int64_t *out)
 	const struct expr *item;
 	int64_t v;
 
+	if (!e)
+		return run_wrong(c->run, c->ev->line, "%s(): a number is missing", c->spec->name);
 	switch (e->kind) {
 	case EXPR_INT: *out = e->num; return true;
 	case EXPR_WORD:
