@@ -119,7 +119,7 @@ bool expr_number(struct call *c, const struct expr *e, int64_t *out)
 	case EXPR_LIST:
 		if (e->items && e->nitems == 1)
 			return expr_number(c, e->items, out);
-		/* fall through */
+		__attribute__((fallthrough));
 	default: return run_wrong(c->run, e->line, "%s(): expected a number", c->spec->name);
 	}
 }
