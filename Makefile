@@ -60,15 +60,19 @@ lab_test_src := $(wildcard tests/lab/test_*.c)
 check_src := $(filter-out $(test_src) $(lab_test_src),$(wildcard tests/unit/*.c tests/lab/*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
-all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(lab_test_src) $(check_src) tests/bench/impair_link.c
+# What fuzzers need beside the stack: the fixtures without the main() of unit tests, and the parsers of texts.
+fuzz_check := $(filter-out tests/unit/check.c,$(check_src)) tests/fuzz/check_abort.c
+fuzz_parsers := $(wildcard tools/packetdrill/*.c) shim/rules.c $(wildcard shim/host/lab_*.c)
+all_src := $(stack_src) $(program_src) $(host_src) $(tools_src) $(test_src) $(lab_test_src) $(check_src) tests/bench/impair_link.c $(wildcard tests/fuzz/*.c)
 PRODUCTS := $(OUT)/libwireshim.so $(OUT)/libwireshim-host.so $(OUT)/wireshim
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LAB_TESTS := $(patsubst tests/lab/%.c,$(B)/lab/%,$(lab_test_src))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
 
-.PHONY: all unit-tests test unit rfc pkt grid golden diff matrix e2e lint bench bench-loss demo install uninstall clean help print-% FORCE
+.PHONY: all unit-tests test unit rfc fuzz fuzz-corpus fuzzers pkt grid golden diff matrix e2e lint bench bench-loss demo install uninstall clean help print-% FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -127,6 +131,13 @@ $(B)/lab/%: $(B)/tests/lab/%.o $(B)/libcheck.a $(B)/libstack.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# The linker must find main() in libFuzzer's runtime.
+$(B)/libparsers.a: $(call objects,$(fuzz_parsers))
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(call objects,$(fuzz_check)) $(B)/libparsers.a $(B)/libstack.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libstack.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -152,6 +163,13 @@ matrix: all                 ## real programs, each doing its work; MATRIX=tests/
 	@$(RUN) tests/run matrix $(MATRIX)
 e2e: all                    ## end-to-end tests only; E2E=tests/e2e/curl.bats for one file
 	@$(RUN) tests/run e2e $(E2E)
+fuzzers: $(FUZZERS)
+fuzz: FUZZ_TIME ?= 60
+fuzz:                       ## libFuzzer on all that takes input from outside, FUZZ_TIME=60 seconds each; needs clang
+	@$(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	@tests/fuzz/run build/clang-fuzzer-no-link-address-undefined/fuzz $(FUZZ_TIME)
+fuzz-corpus:                ## the same over the corpus kept in tests/fuzz/corpus, and a few seconds more
+	@$(MAKE) --no-print-directory fuzz FUZZ_TIME=5
 rfc:                        ## tests/rfc.md: what the RFCs ask for, the line of code and the test that proves it
 	@tests/rfc/generate
 lint: $(call objects,$(stack_src)) ## static analysis, shellcheck, layering
