@@ -193,6 +193,28 @@ TEST(test_window_restarts_after_idle)
 
 /* ---- loss: RFC 5681 3.1, 3.2; RFC 9438 4.6 --------------------------------------------------- */
 
+/* RFC 5681 3.1: the first threshold is no limit. */
+TEST(test_threshold_begins_as_high_as_can_be)
+{
+	struct flow f = start("reno");
+
+	CHECK_GE(tcp_sk(f.c->sock->sk)->snd_ssthresh, 1U << 30);
+	conn_free(f.c);
+}
+
+/* RFC 5681 4.3: losses in two windows, one after the other, lower the window twice. */
+TEST(test_losses_in_two_windows_halve_twice)
+{
+	struct flow f = start("reno");
+	unsigned int before = grow_to(&f, 80), now;
+
+	lossy_round_trip(&f);
+	now = lossy_round_trip(&f);
+	CHECK_GE(now, before / 4 - 3);
+	CHECK_LE(now, before / 4 + 3);
+	conn_free(f.c);
+}
+
 TEST(test_reno_halves)
 {
 	struct flow f = start("reno");
