@@ -380,11 +380,16 @@ void anchor_check_close(struct anchor *a)
 	}
 }
 
-/* Did it end with its listener, in the same close()? */
+/* Still in its listener's queue, or ended with the listener, in the same close()? */
 static bool never_accepted(const struct anchor *a)
 {
-	return a->listener || (a->orphaned_at && !a->rx_bytes &&
-			       a->closed_at < a->orphaned_at + 10 * NSEC_PER_MSEC);
+	if (a->rx_bytes)
+		return false; /* whoever wrote has accepted it */
+	/* A short connection may be over before its listener had a reason to look who was taken. */
+	if (a->listener)
+		listen_count(a->listener);
+	return a->listener ||
+	       (a->orphaned_at && a->closed_at < a->orphaned_at + 10 * NSEC_PER_MSEC);
 }
 
 /** anchor_work() - does what the noted events make possible */

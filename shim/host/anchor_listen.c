@@ -47,8 +47,8 @@ void listen_forget_child(struct anchor *child)
 	list_del(&child->sibling);
 }
 
-/* Which records were taken meanwhile. */
-static void count_outstanding(struct anchor *a)
+/** listen_count() - which records were taken meanwhile: their children are claimed */
+void listen_count(struct anchor *a)
 {
 	unsigned int now, queued;
 
@@ -256,7 +256,7 @@ static bool take_next(struct anchor *a)
 /** listen_work() - hands over what is ready and may be handed over */
 void listen_work(struct anchor *a)
 {
-	count_outstanding(a);
+	listen_count(a);
 	while (!a->closed && a->outstanding < records_limit(a)) {
 		if (a->handing_fd < 0 && !take_next(a))
 			break;

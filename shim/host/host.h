@@ -329,6 +329,7 @@ bool ring_wants_token(struct anchor *a);
 /* --- anchor_listen.c: connections to accept --- */
 int listen_start(struct anchor *a, int backlog);
 void listen_work(struct anchor *a);
+void listen_count(struct anchor *a);
 void listen_forget_child(struct anchor *child);
 void listen_end(struct anchor *a);
 int listen_requeue(struct anchor *listener, struct anchor *child);

@@ -66,6 +66,6 @@ s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 7)
 s.connect(l.getsockname())
 print("connected")'
-	assert_eq "$output" connected
+	assert_eq "$output" connected "output, with this on standard error: $stderr"
 	assert_match "$stderr" "fd [0-9]+: option 36 of level 1 is lost, the kernel refuses it: Operation not permitted"
 }
