@@ -137,15 +137,17 @@ static FILE *open_in(const struct session *s, const char *name, const char *suff
 static void name_outputs(struct session *s)
 {
 	unsigned int count[LAB_NODES] = { 0 };
+	char output[LAB_NAME + 16];
 
 	for (unsigned int i = 0; i < s->plan.program_count; i++) {
 		unsigned int node = s->plan.programs[i].node;
 		const char *name = s->plan.nodes[node].name;
 
 		if (++count[node] == 1)
-			snprintf(s->runs[i].output, sizeof(s->runs[i].output), "%s", name);
+			snprintf(output, sizeof(output), "%s", name);
 		else
-			snprintf(s->runs[i].output, sizeof(s->runs[i].output), "%s-%u", name, count[node]);
+			snprintf(output, sizeof(output), "%s-%u", name, count[node]);
+		memcpy(s->runs[i].output, output, sizeof(output));
 	}
 }
 
