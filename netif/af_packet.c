@@ -279,14 +279,32 @@ static int find_interface(struct af_packet *ap, struct af_packet_link *link, str
 	return 0;
 }
 
-static int choose_mac(struct af_packet *ap, const struct af_packet_config *cfg, struct errtext *e)
+/*
+ * The interface's own address and the host's make one that no other host on the link has, and that the
+ * next host at this address has again: neighbours that remember it (and overlook an announcement that
+ * comes within a second, Linux's locktime) are right.
+ */
+static void make_mac(uint8_t *mac, const uint8_t *interface_mac, be32 addr)
+{
+	static const uint64_t key[2] = { 0x77697265, 0x7368696d };
+	uint8_t of[ETH_ALEN + sizeof(addr)];
+	uint64_t h;
+
+	memcpy(of, interface_mac, ETH_ALEN);
+	memcpy(of + ETH_ALEN, &addr, sizeof(addr));
+	h = siphash(of, sizeof(of), key);
+	memcpy(mac, &h, ETH_ALEN);
+	mac[0] = (uint8_t)((mac[0] & ~1U) | 2U); /* one station, locally administered */
+}
+
+static int choose_mac(struct af_packet *ap, const struct af_packet_config *cfg,
+		      const struct af_packet_link *link, struct errtext *e)
 {
 	static const uint8_t zero[ETH_ALEN];
 	uint8_t *mac = ap->dev->dev_addr;
 
 	if (!cfg->mac) {
-		random_bytes(&ap->dev->net->random, mac, ETH_ALEN);
-		mac[0] = (uint8_t)((mac[0] & ~1U) | 2U); /* one station, locally administered */
+		make_mac(mac, link->mac, cfg->addr);
 		return 0;
 	}
 	if ((cfg->mac[0] & 1) || memcmp(cfg->mac, zero, ETH_ALEN) == 0)
@@ -376,7 +394,7 @@ static int set_up(struct af_packet *ap, const struct af_packet_config *cfg,
 		return fail(e, err, "rtnetlink: %s", strerror(-err));
 	err = find_interface(ap, link, e);
 	if (err == 0)
-		err = choose_mac(ap, cfg, e);
+		err = choose_mac(ap, cfg, link, e);
 	if (err == 0)
 		err = choose_mtu(ap, cfg, link, e);
 	if (err == 0)

@@ -21,7 +21,8 @@ enum af_packet_offload {
 struct af_packet_config {
 	const char *ifname;              /* interface of the kernel, in the namespace of this thread */
 	const char *name;                /* the device's name in @net; NULL = ifname */
-	const uint8_t *mac;              /* ETH_ALEN bytes; NULL = a random local one (net->random) */
+	const uint8_t *mac;              /* ETH_ALEN bytes; NULL = a local one of ifname's and addr */
+	be32 addr;                       /* the host's, for that; 0 = none */
 	uint32_t mtu;                    /* bytes; 0 = follows the interface's */
 	enum af_packet_offload offload;
 	bool for_others;                 /* also frames to other stations: a switch's port */

@@ -140,7 +140,7 @@ static int start_loopback(struct host *h)
 
 static int start_device(struct host *h, char *err)
 {
-	struct af_packet_config cfg = { .ifname = h->cfg.text[OPT_DEV], .mtu = h->cfg.mtu,
+	struct af_packet_config cfg = { .ifname = h->cfg.text[OPT_DEV], .mtu = h->cfg.mtu, .addr = h->cfg.addr.s_addr,
 					.mac = h->cfg.text[OPT_MAC] ? h->cfg.mac : NULL };
 	char why[CONFIG_ERR_SIZE - 64] = "";
 	int ret;
