@@ -136,8 +136,10 @@ except OSError as e:
 @test "options that a rule strips are not negotiated" {
 	bad 'rule syn strip timestamps,wscale'
 	start_bg client shim nc "$PEER" 7100
-	wait_for 'on_peer ss -Htn state established "sport = :7100" | grep -q .'
-	run on_peer ss -Htni state established 'sport = :7100'
+	wait_for 'wireshim status | grep -q ":7100 ESTABLISHED"'
+	run on_peer ss -Htni state established "sport = :7100 and dport = :$(wireshim status |
+		sed -n "s/.* $US:\([0-9]*\) > $PEER:7100 ESTABLISHED.*/\1/p")"
+	assert_match "$output" 'mss:'
 	[[ $output != *wscale* && $output != *" ts "* ]]
 	stop_bg client
 }
