@@ -435,7 +435,9 @@ static char *next_line(const char **text, unsigned int *lines, bool *failed)
 	++*lines;
 	line = out = calloc(1, (size_t)(p - *text) + 1);
 	*failed = !line;
-	for (const char *q = *text; line && q < p; q++) {
+	if (!line)
+		return NULL;
+	for (const char *q = *text; q < p; q++) {
 		if (q[0] == '\\' && q[1] == '\n') {
 			*out++ = ' ';
 			q++;

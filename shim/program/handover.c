@@ -67,13 +67,13 @@ static void copy_file_state(int fd, int to)
 {
 	static const int limits[] = { SO_RCVTIMEO, SO_SNDTIMEO };
 	struct f_owner_ex owner = { .pid = 0 };
-	long sig = SYS(fcntl, fd, F_GETSIG, 0);
+	long sig = SYS(fcntl, fd, F_GETSIG, 0), flags = SYS(fcntl, fd, F_GETFL, 0);
 
 	if (SYS(fcntl, fd, F_GETOWN_EX, &owner) == 0 && owner.pid)
 		SYS(fcntl, to, F_SETOWN_EX, &owner);
 	if (sig > 0)
 		SYS(fcntl, to, F_SETSIG, sig);
-	SYS(fcntl, to, F_SETFL, SYS(fcntl, fd, F_GETFL, 0));
+	SYS(fcntl, to, F_SETFL, flags);
 	for (int i = 0; i < 2; i++) {
 		struct timeval tv = { 0, 0 };
 		socklen_t len = sizeof(tv);

@@ -43,6 +43,7 @@ static inline void list_add_tail(struct list_head *n, struct list_head *head)
 static inline void list_del(struct list_head *n)
 {
 	n->prev->next = n->next;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an entry that was deleted is its own neighbour */
 	n->next->prev = n->prev;
 	list_init(n);
 }

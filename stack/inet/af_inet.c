@@ -91,23 +91,19 @@ static bool is_for(const struct inet_protosw *p, int protocol)
 	return p->protocol == protocol || (p->protocol == IPPROTO_IP && protocol <= UINT8_MAX);
 }
 
-static int find_protosw(const struct protosw_table *t, int type, int protocol,
-			const struct inet_protosw **out)
+static const struct inet_protosw *find_protosw(const struct protosw_table *t, int type, int protocol, int *err)
 {
-	int err = -ESOCKTNOSUPPORT;
-
+	*err = -ESOCKTNOSUPPORT;
 	for (size_t i = 0; i < t->count; i++) {
 		const struct inet_protosw *p = t->entry[i];
 
 		if (p->type != type)
 			continue;
-		err = -EPROTONOSUPPORT;
-		if (is_for(p, protocol)) {
-			*out = p;
-			return 0;
-		}
+		if (is_for(p, protocol))
+			return p;
+		*err = -EPROTONOSUPPORT;
 	}
-	return err;
+	return NULL;
 }
 
 /**
@@ -170,15 +166,15 @@ void inet_sock_clone(struct inet_sock *child, const struct inet_sock *parent)
 
 static int inet_create(struct net *net, struct socket *sock, int protocol)
 {
-	const struct inet_protosw *p = NULL;
+	const struct inet_protosw *p;
 	struct inet_sock *inet;
 	struct sock *sk;
 	int err;
 
 	if (protocol < 0 || protocol >= PROTOCOL_MAX)
 		return -EINVAL;
-	err = find_protosw(net->protosw, sock->type, protocol, &p);
-	if (err)
+	p = find_protosw(net->protosw, sock->type, protocol, &err);
+	if (!p)
 		return err;
 	sk = sk_alloc(net, AF_INET, sock->type, p->prot);
 	if (!sk)

@@ -55,7 +55,7 @@ TEST(test_rate_serialises_frame_by_frame)
 
 	/* 1000 bytes with the link header last 8 ms at 1 Mbit/s. */
 	bench_open(&b, "rate 1mbit out");
-	for (char c = 'a'; c < 'd'; c++)
+	for (int c = 'a'; c < 'd'; c++)
 		bench_send_udp(&b, (uint8_t)c, 1000 - UDP_FRAME);
 	fake_advance_us(b.net, 7999);
 	CHECK_STR(bench_marks(&b), "");
@@ -77,7 +77,7 @@ TEST(test_late_timer_does_not_slow_the_rate)
 	struct bench b;
 
 	bench_open(&b, "rate 1mbit out");
-	for (char c = 'a'; c < 'k'; c++)
+	for (int c = 'a'; c < 'k'; c++)
 		bench_send_udp(&b, (uint8_t)c, 1000 - UDP_FRAME);
 	net_advance(b.net, b.net->now + 40 * NSEC_PER_MSEC);
 	CHECK_STR(bench_marks(&b), "abcde");
@@ -92,7 +92,7 @@ TEST(test_queue_in_frames_and_in_bytes_drops_the_tail)
 		struct bench b;
 
 		bench_open(&b, specs[i]);
-		for (char c = 'a'; c < 'g'; c++)
+		for (int c = 'a'; c < 'g'; c++)
 			bench_send_udp(&b, (uint8_t)c, 1000 - UDP_FRAME);
 		fake_advance_s(b.net, 1);
 		/* One is with the transmitter already. */
@@ -239,7 +239,7 @@ TEST(test_reordered_frame_is_late_and_the_others_are_not)
 	const char *got;
 
 	bench_open(&b, "delay 1ms reorder 20% by 3ms out");
-	for (char c = 'a'; c <= 'z'; c++) {
+	for (int c = 'a'; c <= 'z'; c++) {
 		bench_send_udp(&b, (uint8_t)c, 4);
 		fake_advance_ms(b.net, 1);
 	}
@@ -268,7 +268,7 @@ TEST(test_jitter_keeps_the_order)
 		char next = 'a';
 
 		bench_open(&b, specs[i]);
-		for (char c = 'a'; c <= 'z'; c++) {
+		for (int c = 'a'; c <= 'z'; c++) {
 			start = b.net->now;
 			bench_send_udp(&b, (uint8_t)c, 4);
 			fake_advance_ms(b.net, 20);
@@ -283,7 +283,7 @@ TEST(test_jitter_keeps_the_order)
 		CHECK_GT(last, 6 * NSEC_PER_MSEC);
 		if (i == 0)
 			CHECK(first >= NSEC_PER_MSEC && last <= 9 * NSEC_PER_MSEC);
-		for (char c = 'a'; c <= 'z'; c++)
+		for (int c = 'a'; c <= 'z'; c++)
 			bench_send_udp(&b, (uint8_t)c, 4);
 		fake_advance_ms(b.net, 30);
 		CHECK_STR(bench_marks(&b), "abcdefghijklmnopqrstuvwxyz");
@@ -380,7 +380,7 @@ TEST(test_down_at_given_times)
 	struct bench b;
 
 	bench_open(&b, "down 1s-2s down 3s-4s out");
-	for (char c = '0'; c < '5'; c++) {
+	for (int c = '0'; c < '5'; c++) {
 		bench_send_udp(&b, (uint8_t)c, 4);
 		fake_advance_s(b.net, 1);
 	}

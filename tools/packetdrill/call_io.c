@@ -306,6 +306,7 @@ static enum attempt receive(struct call *c, struct io *io, struct stack_msg *msg
 		iov = (struct iovec){ io->buf, io->len - (size_t)c->done };
 		n = sock_recvmsg(sock, msg);
 	}
+	msg->iov = NULL;
 	if (n < 0 && n != -EAGAIN && c->done > 0)
 		n = 0;
 	if (n >= 0)

@@ -94,7 +94,7 @@ static int set_address(struct setting *s)
 {
 	bool local = strcmp(s->name, "local_ip") == 0, remote = strcmp(s->name, "remote_ip") == 0;
 	uint32_t *addr = local ? &s->c->local_ip : remote ? &s->c->remote_ip : &s->c->gateway_ip;
-	uint8_t of_others, *len = local ? &s->c->prefix_len : &of_others;
+	uint8_t of_others = 0, *len = local ? &s->c->prefix_len : &of_others;
 
 	if (strchr(s->value, ':')) {
 		snprintf(s->why, s->size, "--%s=%.60s: this stack has no IPv6", s->name, s->value);
