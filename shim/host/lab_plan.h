@@ -72,7 +72,7 @@ struct lab_way {
 
 /*
  * Reads @text. -EINVAL with "line N: reason" in @err (LAB_ERR bytes), -ENOMEM. lab_plan_free() is
- * due in any case. @name only to name nodes in errors.
+ * due in any case.
  */
 int lab_plan_parse(const char *text, struct lab_plan *plan, char *err);
 void lab_plan_free(struct lab_plan *plan);

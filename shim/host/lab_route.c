@@ -13,11 +13,6 @@
 
 #include "shim/host/lab_plan.h"
 
-static const struct lab_port *end_port(const struct lab_plan *plan, unsigned int node, unsigned int port)
-{
-	return &plan->nodes[node].ports[port];
-}
-
 /* The lower of two numbers goes over to all links that carry the higher. */
 static void join(unsigned int *segment, unsigned int links, unsigned int a, unsigned int b)
 {
@@ -83,7 +78,6 @@ int lab_plan_segments(struct lab_plan *plan, char *err)
 }
 
 struct search {
-	const struct lab_plan *plan;
 	struct in_addr gateway[LAB_LINKS]; /* by segment; 0 = own */
 	bool seen[LAB_LINKS];
 	unsigned int queue[LAB_LINKS], head, tail;
@@ -137,12 +131,12 @@ static void cross(struct search *s, const struct lab_node *router, unsigned int 
  */
 size_t lab_plan_ways(const struct lab_plan *plan, unsigned int node, struct lab_way *ways, size_t max)
 {
-	struct search s = { .plan = plan, .ways = ways, .max = max };
+	struct search s = { .ways = ways, .max = max };
 	const struct lab_node *self = &plan->nodes[node];
 	const struct in_addr none = { 0 };
 
 	for (unsigned int k = 0; k < self->port_count; k++)
-		reach(&s, end_port(plan, node, k)->segment, none);
+		reach(&s, self->ports[k].segment, none);
 	while (s.head < s.tail) {
 		unsigned int segment = s.queue[s.head++];
 
