@@ -8,7 +8,8 @@
  *                           tcp_recovery.c, tcp_rack.c: what is lost; tcp_cong.c, tcp_prr.c: how much
  *                           may be in flight)
  *                        -> tcp_data_queue (tcp_reass.c: text into order)
- *                     -> tcp_output (tcp_output.c: what may be sent now)
+ *                     -> tcp_output (tcp_output.c: what may be sent now; tcp_retransmit.c: what is
+ *                        sent again) -> tcp_transmit (tcp_transmit.c: a segment) -> tcp_queue_xmit
  * A call's walk:      tcp_sendmsg, tcp_recvmsg, ... (tcp.c) -> tcp_output
  * A timer's walk:     tcp_timer.c -> tcp_output
  *
@@ -212,7 +213,7 @@ struct tcp_timer {
 	struct tcp_sock *tp;
 };
 
-/* Pending acknowledgement, tcp_output.c and tcp_input.c. */
+/* Pending acknowledgement, tcp_send_ack.c and tcp_input.c. */
 struct tcp_ack_state {
 	bool scheduled;      /* something arrived that must be acknowledged */
 	bool now;            /* without delay */
@@ -652,30 +653,40 @@ bool tcp_rmem_allows(const struct tcp_sock *tp);
 bool tcp_check_oom(const struct tcp_sock *tp);
 uint32_t tcp_win_from_space(const struct net *net, int64_t space);
 
-/* ---- tcp_output.c ---------------------------------------------------------------------------- */
+/* ---- tcp_output.c: what may be sent now ------------------------------------------------------ */
 void tcp_output(struct tcp_sock *tp);               /* sends whatever may be sent */
 void tcp_push_pending(struct tcp_sock *tp, bool more); /* after a write; @more: MSG_MORE */
+bool tcp_send_probe_segment(struct tcp_sock *tp);   /* TLP: a segment of new text */
+void tcp_write_wakeup(struct tcp_sock *tp);         /* zero-window probe */
+
+/* ---- tcp_retransmit.c ------------------------------------------------------------------------ */
+int tcp_retransmit_first(struct tcp_sock *tp);
+bool tcp_retransmit_tail(struct tcp_sock *tp);      /* TLP: the last segment again */
+
+/* ---- tcp_send_ack.c: segments without text --------------------------------------------------- */
 void tcp_send_ack(struct tcp_sock *tp);
 void tcp_send_delayed_ack(struct tcp_sock *tp);
 void tcp_send_active_reset(struct tcp_sock *tp);
+void tcp_send_probe(struct tcp_sock *tp);           /* segment that only asks for an ACK */
+
+/* ---- tcp_send_syn.c -------------------------------------------------------------------------- */
 int tcp_send_syn(struct tcp_sock *tp);              /* SYN, or SYN-ACK in SYN-RECEIVED */
 int tcp_send_first_syn(struct tcp_sock *tp);        /* the same with Fast Open's option and text */
 void tcp_send_synack(struct tcp_request *req);
-void tcp_send_probe(struct tcp_sock *tp);           /* segment that only asks for an ACK */
-void tcp_write_wakeup(struct tcp_sock *tp);         /* zero-window probe */
-int tcp_retransmit_first(struct tcp_sock *tp);
-bool tcp_send_probe_segment(struct tcp_sock *tp); /* TLP: a segment of new text */
-bool tcp_retransmit_tail(struct tcp_sock *tp);    /* TLP: the last segment again */
+
+/* ---- tcp_mss.c: sizes ------------------------------------------------------------------------ */
 uint32_t tcp_current_mss(const struct tcp_sock *tp);
 void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu);
+uint32_t tcp_size_goal(const struct tcp_sock *tp);
+uint32_t tcp_route_mtu(struct tcp_sock *tp);
+uint16_t tcp_advertised_mss(struct inet_sock *inet, uint32_t user_mss);
+
+/* ---- tcp_window.c: the window we announce ---------------------------------------------------- */
 uint32_t tcp_select_window(struct tcp_sock *tp);    /* window to announce now, bytes; remembers it */
 uint32_t tcp_free_window(const struct tcp_sock *tp); /* the same without remembering */
 uint32_t tcp_receive_window(const struct tcp_sock *tp); /* what is left of the announced one */
 void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool wscale_ok, uint32_t clamp,
 			       uint32_t *wnd, uint8_t *wscale);
-uint32_t tcp_size_goal(const struct tcp_sock *tp);
-uint32_t tcp_route_mtu(struct tcp_sock *tp);
-uint16_t tcp_advertised_mss(struct inet_sock *inet, uint32_t user_mss);
 
 static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd_cwnd < tp->snd_ssthresh; }
 static inline uint32_t tcp_snd_end(const struct tcp_sock *tp) { return tp->write_seq + tp->fin_queued; }
