@@ -618,13 +618,14 @@ static const struct op ops[] = {
 	[CTL_REASON] = { op_reason, true, false },
 };
 
-/* An identity that is not known may still wait at a listener. */
+/* An identity that is not known may still wait at a listener, or for its hello to be read. */
 static struct anchor *find_socket(struct host *h, uint64_t cookie)
 {
 	struct anchor *a = registry_find(h, cookie);
 
 	if (!a) {
 		listeners_drain(h);
+		hello_read(h);
 		a = registry_find(h, cookie);
 	}
 	return a && a->sock ? a : NULL;

@@ -274,6 +274,7 @@ void listeners_resume(struct host *h);
 /* A connection to our own stream listener, with the hello of @anchor's future child written. */
 int listeners_dial(struct host *h, const struct anchor_hello *hello, int *fd_out,
 		   uint64_t *cookie_out, uint64_t *ino_out);
+void hello_read(struct host *h);
 void hello_expire(struct host *h);
 
 /* --- diag.c: what the kernel knows about AF_UNIX sockets --- */

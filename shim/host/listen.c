@@ -337,6 +337,27 @@ int listeners_dial(struct host *h, const struct anchor_hello *hello, int *fd_out
 	return 0;
 }
 
+/**
+ * hello_read() - takes the first messages that have come, before an identity is called unknown
+ *
+ * A connection may be taken before its hello is written, and the next message of its program, on the
+ * control connection, be read before the event that tells of the hello.
+ */
+void hello_read(struct host *h)
+{
+	struct anchor *a, *next_anchor;
+	struct control *c, *next_control;
+
+	if (!h->greeting_count)
+		return;
+	list_for_each_entry_safe(a, next_anchor, &h->anchors, all)
+		if (a->state == ANCHOR_HELLO)
+			a->watch.ready(h, &a->watch, EPOLLIN);
+	list_for_each_entry_safe(c, next_control, &h->controls, all)
+		if (!c->greeted)
+			c->watch.ready(h, &c->watch, EPOLLIN);
+}
+
 /** hello_expire() - ends connections that never said what they are */
 void hello_expire(struct host *h)
 {

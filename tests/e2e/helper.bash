@@ -205,7 +205,7 @@ keep_evidence() {
 	local name kept=$WIRESHIM_BUILD/failed/${BATS_TEST_FILENAME##*/}.$BATS_TEST_NUMBER ns
 
 	for name in "${!BG[@]}"; do
-		head -v -n 20 "$(out "$name")" "$(err "$name")"
+		tail -v -n 20 "$(out "$name")" "$(err "$name")"
 	done
 	rm -rf "$kept"
 	mkdir -p "$kept"

@@ -193,6 +193,13 @@ host_answers() { LIMIT=2 wireshim status >/dev/null; }
 	wait_for host_rests
 }
 
+@test "a request that is read before the hello of its socket finds the socket" {
+	run hostile overtaking "$HOST"
+	assert_status 0
+	assert_eq "$output" $'0\n0'
+	host_is_well
+}
+
 @test "twenty thousand random messages" {
 	run on_us "$PYTHON" "$BATS_TEST_DIRNAME/../fuzz/host_fuzz.py" "$KEY" 1 20000
 	assert_status 0

@@ -7,6 +7,7 @@ import os
 import pathlib
 import resource
 import select
+import signal
 import socket
 import struct
 import sys
@@ -231,6 +232,38 @@ def pipelined():
         for c in controls:
             answers[name(ws.CTL_MSG.unpack(c.sock.recv(1 << 17)[:ws.CTL_MSG.size])[4])] += 1
     print(dict(answers))
+
+
+def overtaking(host):
+    """Requests about sockets whose hello is read in the turn after: the loop sees 256 events at a time."""
+    class Silent:
+        def __init__(self, suffix, of):
+            self.sock, self.of = ws.dial(KEY, suffix), of
+            self.cookie, self.ino = ws.identity(self.sock)
+            self.fileno = self.sock.fileno
+
+        def hello(self):
+            self.sock.send(ws.ANCHOR_HELLO.pack(ws.MAGIC, ws.HELLO_ANCHOR, 0, self.cookie, self.ino, socket.AF_INET,
+                                                self.of, 0))
+
+    host, controls = int(host), [ws.Control(KEY) for _ in range(300)]
+    sockets = [Silent("s", socket.SOCK_STREAM), Silent("p", socket.SOCK_DGRAM)]
+    controls[0].call("GETNAME")  # the host has taken them
+    os.kill(host, signal.SIGSTOP)
+    try:
+        while pathlib.Path(f"/proc/{host}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+            pass
+        asked = [controls[n].send("GETNAME", s) for n, s in enumerate(sockets)]
+        for c in controls[len(sockets):]:
+            c.send("GETNAME")
+        for s in sockets:
+            s.hello()
+    finally:
+        os.kill(host, signal.SIGCONT)
+    for c, seq in zip(controls, asked):
+        answer = ws.CTL_MSG.unpack(c.sock.recv(1 << 17)[:ws.CTL_MSG.size])
+        assert answer[3] == seq
+        print(name(answer[4]))
 
 
 def churn(count):
