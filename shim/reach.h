@@ -5,22 +5,35 @@
  *
  * A statically linked program has no dynamic linker that would load the library. A Go program may
  * have one (cgo), but its runtime makes its system calls itself, past libc and every symbol; the
- * linker leaves sections of Go's own, in stripped programs too.
+ * linker leaves sections of Go's own, in stripped programs too. And in secure-execution mode (ld.so(8))
+ * the dynamic linker ignores LD_PRELOAD: whether that comes is what AT_SECURE of getauxval(3) says, and
+ * has to be known before.
  */
 #ifndef SHIM_REACH_H
 #define SHIM_REACH_H
 
 #include <elf.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 enum reach {
 	REACH_YES = 0, /* or no program that we know: the kernel will say */
 	REACH_STATIC,
 	REACH_GO,
 	REACH_OTHER_CLASS, /* not 64-bit */
+	REACH_SECURE,	   /* the linker will ignore LD_PRELOAD */
 };
 
 enum { REACH_HEAD = 512 }; /* bytes of a file that are enough to begin with */
@@ -89,6 +102,84 @@ static inline enum reach reach_of(int fd, const unsigned char *head, size_t len,
 	if (reach_is_go(fd, &eh, read_at))
 		return REACH_GO;
 	return reach_has_interpreter(fd, &eh, read_at) ? REACH_YES : REACH_STATIC;
+}
+
+/* Is an id of stat() one of this user namespace, or what stands for all that are not? */
+static inline bool reach_is_mapped(const char *map, unsigned long id)
+{
+	enum { OVERFLOW_ID = 65534 };
+	char text[1024], *at = text;
+	int fd = id == OVERFLOW_ID ? open(map, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t n;
+
+	if (fd < 0)
+		return true;
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	while (*at) {
+		unsigned long first = strtoul(at, &at, 10), count;
+
+		strtoul(at, &at, 10);
+		count = strtoul(at, &at, 10);
+		if (id >= first && id - first < count)
+			return true;
+		at += strcspn(at, "\n");
+		at += *at == '\n';
+	}
+	return false;
+}
+
+/* Do the set-id bits of a file count? execve(2): not for a caller without new privileges, nor for unknown ids. */
+static inline bool reach_set_id_counts(const struct stat *st)
+{
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
+	       reach_is_mapped("/proc/self/uid_map", st->st_uid) &&
+	       reach_is_mapped("/proc/self/gid_map", st->st_gid);
+}
+
+/* Capabilities of the file (capabilities(7)): some that it grants, or the effective bit. */
+static inline bool reach_has_capabilities(int fd)
+{
+	static const char name[] = "security.capability";
+	struct vfs_ns_cap_data caps = { 0 };
+	char path[32];
+	ssize_t n = fgetxattr(fd, name, &caps, sizeof(caps));
+
+	if (n < 0) { /* a descriptor by O_PATH has no attributes itself */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = getxattr(path, name, &caps, sizeof(caps));
+	}
+	return n > 0 && ((caps.magic_etc & htole32(VFS_CAP_FLAGS_EFFECTIVE)) ||
+			 caps.data[0].permitted || caps.data[1].permitted);
+}
+
+/**
+ * reach_is_secure() - if we execute this file, will the dynamic linker be in secure-execution mode?
+ * @fd: the file, perhaps opened with O_PATH
+ *
+ * Linux says so where the new program's effective ids are not our real ones, or where the file has
+ * capabilities and our real user is not root (cap_bprm_creds_from_file()).
+ */
+static inline bool reach_is_secure(int fd)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	bool may_gain;
+	struct stat st;
+	struct statfs fs;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return false;
+	may_gain = fstatfs(fd, &fs) || !(fs.f_flags & 2); /* ST_NOSUID of statvfs() */
+	if (may_gain && (st.st_mode & (S_ISUID | S_ISGID)) && reach_set_id_counts(&st)) {
+		if (st.st_mode & S_ISUID)
+			uid = st.st_uid;
+		if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP))
+			gid = st.st_gid;
+	}
+	return uid != getuid() || gid != getgid() || uid != geteuid() ||
+	       (getuid() != 0 && may_gain && reach_has_capabilities(fd));
 }
 
 /**

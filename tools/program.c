@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "shim/reach.h"
@@ -72,31 +71,22 @@ static long read_at(int fd, void *to, size_t len, uint64_t at)
 	return (long)pread(fd, to, len, (off_t)at);
 }
 
-/* The dynamic linker ignores LD_PRELOAD where the program gets rights that we do not have. */
-static bool gains_rights(const char *path, const struct stat *st)
-{
-	if (st->st_mode & S_ISUID && st->st_uid != geteuid())
-		return true;
-	if (st->st_mode & S_ISGID && st->st_mode & S_IXGRP && st->st_gid != getegid())
-		return true;
-	return geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
-}
-
 static int check_file(const char *path, int depth)
 {
 	unsigned char head[REACH_HEAD];
 	char interpreter[REACH_HEAD];
-	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	enum reach reach;
 	ssize_t n;
 
+	if (fd < 0) /* executable, but not readable: only its rights can be looked at */
+		fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
-		return 0; /* executable, but not readable: cannot be looked into */
+		return 0;
 	n = read(fd, head, sizeof(head));
 	reach = n > 0 ? reach_of(fd, head, (size_t)n, read_at) : REACH_YES;
-	if (fstat(fd, &st))
-		memset(&st, 0, sizeof(st));
+	if (reach == REACH_YES && reach_is_secure(fd))
+		reach = REACH_SECURE;
 	close(fd);
 	if (n > 0 && depth < 4 && reach_script(head, (size_t)n, interpreter, sizeof(interpreter)))
 		return check_file(interpreter, depth + 1);
@@ -109,12 +99,11 @@ static int check_file(const char *path, int depth)
 				"stack", path);
 	case REACH_OTHER_CLASS:
 		return complain("'%s' is no 64-bit program: the library cannot be loaded into it", path);
-	default: break;
+	case REACH_SECURE:
+		return complain("'%s' gains rights (set-user-id, set-group-id or capabilities): it would ignore the preloaded "
+				"library and talk through the kernel's stack", path);
+	default: return 0;
 	}
-	if (gains_rights(path, &st))
-		return complain("'%s' is set-user-id or has capabilities: it would ignore the preloaded library and talk "
-				"through the kernel's stack", path);
-	return 0;
 }
 
 /** program_check() - Return: 0, or EXIT_USAGE after one line when preloading cannot reach it */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program of the family executes one that preloading does not reach: static, or Go. It would talk
- * through the kernel's stack without a word; it may as well never open a socket, or only use what
- * it inherits, which works. So it is not refused as by `wireshim run`, but told: one line on
- * standard error, which WIRESHIM_LOG=off keeps away.
+ * A program of the family executes one that preloading does not reach: static, Go, or with rights
+ * that its caller does not have. It would talk through the kernel's stack without a word; it may as
+ * well never open a socket, or only use what it inherits, which works. So it is not refused as by
+ * `wireshim run`, but told: one line on standard error, which WIRESHIM_LOG=off keeps away.
  *
  * May run in a vfork child and in a signal handler, like the wrappers in exec.c. The file is opened
  * for the look and closed again; where that fails the kernel will say what is wrong.
@@ -41,6 +41,20 @@ static void tell(const char *path, enum reach reach)
 		log_write(LOG_WARNING, "'%s' is statically linked: it talks through the kernel's stack", path);
 	else if (reach == REACH_GO)
 		log_write(LOG_WARNING, "'%s' is a Go program: it talks through the kernel's stack", path);
+	else if (reach == REACH_SECURE)
+		log_write(LOG_WARNING,
+			  "'%s' gains rights (set-user-id, set-group-id or capabilities): it talks through the kernel's stack",
+			  path);
+}
+
+/* @head: the first @n bytes of the file; less than 0 where it cannot be read, only executed. */
+static void judge(int fd, const char *path, const unsigned char *head, long n)
+{
+	enum reach reach = n > 0 ? reach_of(fd, head, (size_t)n, read_at) : REACH_YES;
+
+	if (reach == REACH_YES && reach_is_secure(fd))
+		reach = REACH_SECURE;
+	tell(path, reach);
 }
 
 /* Looks at @path, or at what executes it when it is a script. False: it cannot be opened. */
@@ -54,12 +68,14 @@ static bool look(int dir, const char *path)
 		long n;
 		bool script;
 
+		if (fd == -EACCES)
+			fd = SYS(openat, dir, path, O_PATH | O_CLOEXEC, 0);
 		if (fd < 0)
 			return depth > 0;
 		n = read_at((int)fd, head, sizeof(head), 0);
 		script = n > 0 && reach_script(head, (size_t)n, interpreter, sizeof(interpreter));
-		if (n > 0 && !script)
-			tell(path, reach_of((int)fd, head, (size_t)n, read_at));
+		if (!script)
+			judge((int)fd, path, head, n);
 		SYS(close, fd);
 		if (!script)
 			break;
@@ -127,6 +143,5 @@ void exec_look_into(int fd)
 		return;
 	n = read_at(fd, head, sizeof(head), 0);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	if (n > 0)
-		tell(name, reach_of(fd, head, (size_t)n, read_at));
+	judge(fd, name, head, n);
 }

@@ -116,6 +116,48 @@ needs_objcopy() {
 	assert_eq "$stderr" ''
 }
 
+# A folder that every user may enter, with copies of "secure" that gain rights in each way.
+make_gainers() {
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	cc -o "$dir/plain" "$E2E_DIR/progs/secure.c" &&
+		install -m 4755 -o 65534 "$dir/plain" "$dir/setuid" &&
+		install -m 4711 -o 65534 "$dir/plain" "$dir/unreadable" &&
+		install -m 4755 "$dir/plain" "$dir/setuid-root" &&
+		install -m 2755 -g 65534 "$dir/plain" "$dir/setgid" &&
+		cp "$dir/plain" "$dir/capable" &&
+		setcap cap_net_raw+ep "$dir/capable"
+}
+
+teardown() { [ -z "${dir-}" ] || rm -rf "$dir"; }
+
+@test "a program that gains rights is refused by run, and told of behind another" {
+	local secure as name told
+
+	needs_product
+	make_gainers || skip "no root that may give files away"
+	for as in same real effective nnp; do
+		for name in plain setuid unreadable setuid-root setgid capable; do
+			secure=0
+			"$dir/plain" "$as" "$dir/$name" || secure=$?
+			run --separate-stderr shim "$dir/plain" "$as" "$dir/$name"
+			assert_status "$secure"
+			told=0
+			[ "$stderr" = "" ] || told=7
+			assert_eq "$told" "$secure" "$as $name: $stderr"
+			[ "$told" = 0 ] || assert_match "$stderr" "^wireshim\\[[0-9]+\\]: '$dir/$name' gains rights .*the kernel's stack\$"
+		done
+	done
+	run shim "$dir/setuid"
+	assert_status 2
+	assert_match "$output" "^wireshim: '$dir/setuid' gains rights .*: it would ignore"
+	run shim "$dir/setuid-root"
+	assert_status 0
+	run shim sh -c "$dir/setuid; $dir/capable; exit 0"
+	assert_eq "$(grep -c "'$dir/setuid' gains rights" <<<"$output")" 1
+	assert_eq "${#lines[@]}" 1
+}
+
 @test "families: double fork, CLONE_FILES, CLONE_VM, RTLD_NEXT, calls by number" {
 	local how
 
