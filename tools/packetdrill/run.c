@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STEPS 2000000 /* of the clock: an endless script ends */
+#define MAX_STEPS 500000 /* of the clock, or timers set: an endless script ends, and so does a timer without delay */
 
 /**
  * run_note() - why the play ends; only the first reason counts
@@ -114,15 +114,19 @@ bool run_until(struct run *r, int64_t us)
 	while (sim_now(&r->sim) < us || sim_next(&r->sim) <= us) {
 		int64_t limit = blocked_limit(r), wake = blocked_wake(r), to = limit < us ? limit + 1 : us;
 
-		if (++r->steps > MAX_STEPS)
-			return run_fail(r, 0, "more than %d timers fired: the script asks for too much time",
-					MAX_STEPS);
-		sim_step(&r->sim, wake < to ? wake : to);
+		if (r->steps > MAX_STEPS)
+			return run_fail(r, r->line,
+					"more than %d timers by %.6f: the script asks for too much time, or one "
+					"is set again and again", MAX_STEPS, (double)sim_now(&r->sim) / 1e6);
+		r->steps += 1 + sim_step(&r->sim, wake < to ? wake : to);
 		if (!run_blocked(r))
 			return false;
 	}
 	if (r->sim.lost)
-		return run_fail(r, 0, "out of memory");
+		return run_fail(r, r->line, "out of memory");
+	if (r->sim.chased)
+		return run_fail(r, r->line, "frames answer each other without an end at %.6f",
+				(double)sim_now(&r->sim) / 1e6);
 	return true;
 }
 
@@ -161,6 +165,7 @@ static bool play_event(struct run *r, const struct event *ev)
 	bool relative = ev->time_kind == TIME_RELATIVE || ev->time_kind == TIME_RELATIVE_RANGE;
 	int64_t base = relative ? sim_now(&r->sim) : 0, from = base + ev->time_us, to = from;
 
+	r->line = ev->line;
 	if (ev->time_kind == TIME_ANY) {
 		from = 0;
 		to = INT64_MAX;

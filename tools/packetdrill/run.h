@@ -81,7 +81,8 @@ struct run {
 	bool has_code;
 	enum verdict verdict;
 	char message[RUN_MESSAGE];   /* of the first failure, lines with line feeds between them */
-	unsigned int steps;          /* of the clock so far */
+	uint64_t steps;              /* of the clock so far, and timers that were set */
+	int line;                    /* of the event under way, 0 = none yet */
 	unsigned int notes;          /* differences that were told only (--non_fatal) */
 };
 

@@ -23,6 +23,7 @@ struct sim {
 	struct net_device *dev;
 	struct sim_packet *sent, **sent_tail; /* oldest first; whoever takes one frees it */
 	bool lost; /* a packet could not be kept: out of memory */
+	bool chased; /* frames answered each other without an end, and were left to it */
 };
 
 int sim_create(struct sim *s, const struct drill_config *cfg);
@@ -32,8 +33,8 @@ void sim_destroy(struct sim *s);
 int64_t sim_now(const struct sim *s);
 /* When the next timer is due, rounded up; INT64_MAX = none is. */
 int64_t sim_next(const struct sim *s);
-/* Lets time pass up to @us, or to the first timer on the way if that is sooner. */
-void sim_step(struct sim *s, int64_t us);
+/* Lets time pass up to @us, or to the first timer on the way if that is sooner. How many timers were set. */
+uint64_t sim_step(struct sim *s, int64_t us);
 /* A packet arrives, IP header first, and is dealt with. 0 or -ENOMEM. */
 int sim_inject(struct sim *s, const uint8_t *packet, size_t len);
 struct sim_packet *sim_take(struct sim *s); /* NULL = nothing was sent */
