@@ -35,14 +35,25 @@ static bool nagle_allows(const struct tcp_sock *tp, bool more)
 	return tp->nodelay || tcp_in_flight(tp) == 0 || !small_in_flight(tp);
 }
 
-/* Fewer, larger transmissions: wait for the ACKs under way while a third of the window is out. */
-static bool worth_waiting(const struct tcp_sock *tp, uint32_t len, uint32_t pipe, uint32_t goal)
+/*
+ * Fewer, larger transmissions: @len of the @avail bytes of a buffer, all that the windows allow now, may
+ * wait for the ACKs under way to make a whole one of it. Not where they leave a third of the window (as
+ * tcp_tso_win_divisor of Linux), and not where the wait would gather the ACK clock's even flow into a
+ * burst that overruns the next queue: when the last text left more than a millisecond ago, or what is to be
+ * acknowledged next less than half a round trip ago (both as Linux).
+ */
+static bool worth_waiting(const struct tcp_sock *tp, uint32_t len, uint32_t avail, uint32_t room,
+			  uint32_t goal)
 {
-	uint32_t third = MIN(tp->snd_cwnd, tp->snd_wnd) / 3;
+	const struct tcp_sent *head = tcp_sent_head(tp);
+	ktime_t now = tcp_net(tp)->now;
 
-	if (tp->fin_queued || tp->ca_state >= CA_RECOVERY)
+	if (len >= goal || len >= avail || tp->fin_queued || tp->ca_state >= CA_RECOVERY || !head)
 		return false;
-	return len < goal && len < third && pipe > third && len < tcp_unsent(tp);
+	if (MIN(room, tcp_wnd_end(tp) - tp->snd_nxt) >= MIN(tp->snd_cwnd, tp->snd_wnd) / 3)
+		return false;
+	return now - tp->last_send <= NSEC_PER_MSEC &&
+	       now - head->xmit >= tp->srtt_us * NSEC_PER_USEC / 2;
 }
 
 /*
@@ -157,7 +168,7 @@ static bool send_new(struct tcp_sock *tp, uint32_t pipe, bool more, bool *limite
 			return probe > 0;
 		len = sendable(tp, tcp_cb(text)->end_seq - seq, room, mss, goal, more,
 			       limited);
-		if (len == 0 || worth_waiting(tp, len, pipe, goal))
+		if (len == 0 || worth_waiting(tp, len, tcp_cb(text)->end_seq - seq, room, goal))
 			return false;
 	} else if (!before(seq, tcp_wnd_end(tp))) {
 		return false; /* a FIN alone: it needs a place in the window, but none in cwnd */

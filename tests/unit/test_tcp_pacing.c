@@ -157,6 +157,49 @@ TEST(test_waiting_for_the_pace_is_not_persist)
 	conn_free(c);
 }
 
+/* ---- the ACK clock --------------------------------------------------------------------------- */
+
+static uint32_t take_all(struct tcp_conn *c)
+{
+	uint32_t bytes = 0;
+	struct pkt p;
+
+	while (seg_take(c, &p))
+		bytes += (uint32_t)p.payload_len;
+	return bytes;
+}
+
+/*
+ * On a long path an ACK of two segments lets about two leave, at once: whatever is left of a buffer does
+ * not wait until a third of the window can leave as a burst.
+ */
+TEST(test_acks_release_what_they_acknowledge)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 8, .sndbuf = 1 << 20 });
+	struct tcp_sock *tp = tcp_of(c);
+	uint32_t ack = 1 + 5 * SMSS, end = ack, got;
+
+	c->dev->features |= NETIF_F_TSO | NETIF_F_HW_CSUM | NETIF_F_SG;
+	CHECK_EQ(conn_write(c, 5 * SMSS), 5 * SMSS);
+	CHECK_EQ(take_all(c), 5 * SMSS);
+	conn_ms(c, 60);
+	seg_in(c, ". 1:1(0) ack %u", ack);
+	tp->snd_ssthresh = tp->snd_cwnd = 30 * SMSS;
+	CHECK_GT(conn_write(c, 300 * SMSS), 200 * SMSS);
+	end += take_all(c);
+	CHECK_EQ(end - ack, 30 * SMSS);
+	conn_ms(c, 60);
+	for (int i = 0; i < 80; i++) {
+		ack += 2 * SMSS;
+		seg_in(c, ". 1:1(0) ack %u", ack);
+		got = take_all(c);
+		CHECK_MSG(got >= SMSS && got <= 4 * SMSS, "ACK %d lets %u bytes leave", i, got);
+		end += got;
+		conn_ms(c, 4);
+	}
+	conn_free(c);
+}
+
 /* ---- rate and sizes -------------------------------------------------------------------------- */
 
 /* Twice the window in a round trip in slow start, 1.2 times from half of ssthresh on. */
