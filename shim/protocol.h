@@ -106,7 +106,8 @@ enum ctl_op {
 	CTL_IFADDRS,      /* reply data = struct ctl_ifaddr of each interface, then of each address */
 	CTL_REASON,       /* data = text: why the socket is the host's; cookie 0: why one was left to the
 	                   * kernel or refused. For reports */
-	CTL_OPTIONS,      /* reply data = struct ctl_option with its value, of each option that was set */
+	CTL_OPTIONS,      /* the socket is about to become the kernel's: reply data = struct ctl_option with
+	                   * its value, of each option that was set; the port on the kernel's loopback is free */
 };
 
 enum ctl_flags {

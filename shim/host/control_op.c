@@ -161,8 +161,10 @@ static int32_t op_setsockopt(struct call *k)
 	return ret;
 }
 
+/* Asked before the socket becomes the kernel's: the port on the loopback will be its own. */
 static int32_t op_options(struct call *k)
 {
+	twin_close(k->a);
 	k->out = k->a->options;
 	k->out_len = k->a->options_len;
 	return 0;

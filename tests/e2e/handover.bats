@@ -33,6 +33,19 @@ print(set(up) == {s.fileno() for s in made}, set(up.values()) == {select.EPOLLOU
 	assert_eq "$output" "True True"
 }
 
+@test "a stream socket bound to a port of its own choice keeps it" {
+	run shim "$PYTHON" -c '
+import socket
+l = socket.create_server(("127.0.0.1", 0))
+s = socket.socket()
+s.bind(("0.0.0.0", 0))
+port = s.getsockname()[1]
+s.connect(l.getsockname())
+print(s.getsockname() == ("127.0.0.1", port), l.accept()[1] == s.getsockname())'
+	assert_status 0
+	assert_eq "$output" "True True"
+}
+
 @test "a datagram socket keeps its port, options and registrations" {
 	run shim "$PYTHON" -c '
 import select, socket
