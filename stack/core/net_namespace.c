@@ -58,6 +58,8 @@ int net_create(const struct pernet_operations *const *ops, const uint8_t seed[32
 	random_seed(&net->random, seed);
 	notifier_head_init(&net->netdev_chain);
 	notifier_head_init(&net->inetaddr_chain);
+	list_init(&net->sysctl_tables);
+	list_init(&net->sysctl_defaults);
 	net->subsystems = ops;
 	for (; ops[net->subsystems_ready]; net->subsystems_ready++) {
 		const struct pernet_operations *o = ops[net->subsystems_ready];

@@ -7,6 +7,7 @@
 #include "stack/core/notifier.h"
 #include "stack/core/random.h"
 #include "stack/core/skbuff.h"
+#include "stack/core/sysctl.h"
 #include "stack/core/timer.h"
 #include "stack/core/types.h"
 
@@ -55,6 +56,12 @@ struct netns_tcp;
 struct netns_packet;    /* stack/packet */
 struct trace;
 
+/* net.core.*: sysctl_net_core.c */
+struct netns_core {
+	int somaxconn;                       /* the longest backlog that listen() gives */
+	struct ctl_table_header sysctls;
+};
+
 struct net {
 	ktime_t now;               /* set by net_advance(), monotonic */
 	uint64_t wall_offset_ns;   /* added to now: nanoseconds since 1970 (SO_TIMESTAMP); set by the host */
@@ -70,8 +77,11 @@ struct net {
 	enum skb_drop_reason tx_drop; /* why a frame of ours was lost last; for dev.c */
 	struct notifier_head netdev_chain;   /* enum netdev_event, struct net_device * */
 	struct notifier_head inetaddr_chain; /* enum inetaddr_event, struct in_ifaddr * */
+	struct list_head sysctl_tables;      /* struct ctl_table_header */
+	struct list_head sysctl_defaults;    /* what was changed: sysctl.c */
 	struct trace *trace;                 /* NULL = tracing off */
 
+	struct netns_core core;
 	struct dev_table *devs;
 	struct neigh_tables *neigh;
 	struct sock_table *socks;

@@ -46,6 +46,7 @@ static int sock_net_init(struct net *net)
 		return -ENOMEM;
 	list_init(&t->all);
 	net->socks = t;
+	net_core_sysctl_init(net);
 	return 0;
 }
 
@@ -53,6 +54,7 @@ static void sock_net_exit(struct net *net)
 {
 	/* Every holder lets go before this: programs by sock_release(), transports in their exit. */
 	BUG_ON(!list_empty(&net->socks->all));
+	net_core_sysctl_exit(net);
 	free(net->socks);
 	net->socks = NULL;
 }

@@ -153,6 +153,10 @@ enum {
 	SOCK_MIN_SNDBUF = 4608, SOCK_MIN_RCVBUF = 2304,
 };
 
+/* sysctl_net_core.c */
+void net_core_sysctl_init(struct net *net);
+void net_core_sysctl_exit(struct net *net);
+
 /* Allocates obj_size zeroed bytes, fills defaults, calls nothing of prot; one reference. */
 struct sock *sk_alloc(struct net *net, uint16_t family, uint16_t type, const struct proto *prot);
 void sock_hold(struct sock *sk);
