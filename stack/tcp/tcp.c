@@ -312,7 +312,7 @@ static int tcp_listen(struct sock *sk, int backlog)
 	int err;
 
 	/* A negative backlog is the largest, and somaxconn bounds all, as Linux. */
-	tp->backlog = MIN((unsigned int)backlog, (unsigned int)sk->net->tcp->sysctl.somaxconn);
+	tp->backlog = MIN((unsigned int)backlog, (unsigned int)sk->net->core.somaxconn);
 	if (sk->state == TCP_LISTEN)
 		return 0;
 	if ((sk->net->tcp->sysctl.fastopen & TFO_SERVER_WO_SOCKOPT1) &&
@@ -558,7 +558,7 @@ bool tcp_stream_writeable(const struct tcp_sock *tp)
 	const struct sock *sk = &tp->inet.sk;
 
 	return sk->sndbuf - sk->wmem_queued >= sk->wmem_queued / 2 && tcp_wmem_allows(tp) &&
-	       tcp_unsent(tp) <= tp->notsent_lowat - 1; /* 0 is no limit */
+	       tcp_below_lowat(tp);
 }
 
 static bool readable(const struct tcp_sock *tp)

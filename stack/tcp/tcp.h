@@ -22,6 +22,7 @@
 #include "stack/core/checksum.h"
 #include "stack/core/sock.h"
 #include "stack/core/socket.h"
+#include "stack/core/sysctl.h"
 #include "stack/inet/af_inet.h"
 #include "stack/inet/ip.h"
 #include "stack/tcp/tcp_cong.h"
@@ -121,7 +122,7 @@ static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb)
 
 #define TCP_RTO_INIT_US   1000000U   /* RFC 6298 2.1 */
 #define TCP_RTO_FALLBACK_US 3000000U /* RFC 6298 5.7: after a SYN that was lost */
-#define TCP_RTO_MIN_US    200000U    /* DEVIATES from RFC 6298 2.4 (1 s) as Linux */
+#define TCP_RTO_MIN_US    200000     /* the default; DEVIATES from RFC 6298 2.4 (1 s) as Linux */
 #define TCP_RTO_MAX_US    120000000U
 #define TCP_TIMEWAIT_MS   60000U     /* 2 MSL of 30 s, as Linux */
 #define TCP_DELACK_MIN_MS 40U
@@ -155,7 +156,7 @@ struct tcp_sysctls {
 	int syn_retries, synack_retries, retries1, retries2, orphan_retries;
 	int fin_timeout_s;
 	int keepalive_time_s, keepalive_intvl_s, keepalive_probes;
-	int max_syn_backlog, somaxconn, max_tw_buckets, max_orphans;
+	int max_syn_backlog, max_tw_buckets, max_orphans;
 	int fastopen;                    /* enum tcp_fastopen_flags */
 	int fastopen_blackhole_timeout_s; /* 0 = never pause Fast Open */
 	int syncookies;                  /* 0 never, 1 when the SYN queue is full, 2 always */
@@ -165,10 +166,15 @@ struct tcp_sysctls {
 	int early_retrans;               /* 3, 4: tail loss probes */
 	int frto;                        /* F-RTO: 0 = off */
 	int reordering, max_reordering;  /* DupThresh: initial and largest, segments */
+	int pacing_ss_ratio, pacing_ca_ratio; /* per cent of cwnd / srtt: in slow start, later */
+	int min_tso_segs;                /* of a transmission, whatever the rate */
+	int tso_rtt_log;                 /* 2^this us of round-trip time halve its bonus; 0 = no bonus */
+	uint32_t notsent_lowat;          /* bytes; UINT32_MAX = no limit */
+	int rto_min_us;
 	int ecn;                         /* 0 = no ECN, 1 = ask and answer, 2 = answer who asks */
 	bool ecn_fallback;               /* ask without when the SYN was lost */
 	bool timestamps, sack, dsack, window_scaling, slow_start_after_idle, moderate_rcvbuf, rfc1337;
-	bool abort_on_overflow;
+	bool abort_on_overflow, stdurg, thin_linear_timeouts;
 };
 
 /* Bits of tcp_fastopen. */
@@ -199,6 +205,7 @@ struct netns_tcp {
 	struct tcp_ca_list ca;
 	const struct tcp_congestion_ops *default_ca;
 	struct net_protocol protocol;
+	struct ctl_table_header sysctls;
 };
 
 /* ---- the control block ----------------------------------------------------------------------- */
@@ -423,7 +430,7 @@ struct tcp_sock {
 	uint8_t keep_cnt, syn_retries;      /* 0 = the namespace's */
 	uint32_t user_timeout_ms;           /* 0 = retries2 */
 	int32_t linger2_s;                  /* 0 = fin_timeout, -1 = none at all */
-	uint32_t notsent_lowat;             /* 0 = none */
+	uint32_t notsent_lowat;             /* 0 = the namespace's */
 	bool inq_cmsg;                      /* TCP_INQ */
 	uint8_t save_syn;                   /* TCP_SAVE_SYN: 1 from the IP header on, 2 from the frame's on */
 	bool thin_lto;                      /* TCP_THIN_LINEAR_TIMEOUTS */
@@ -520,6 +527,10 @@ void tcp_send_reset(const struct tcp_segment *seg);
 void tcp_send_bare(struct inet_sock *inet, uint32_t seq, uint32_t ack, uint16_t wnd, uint8_t flags,
 		   const struct tcp_options *ts);
 struct inet_sock *tcp_lookup(const struct tcp_segment *seg);
+
+/* ---- tcp_sysctl.c: net.ipv4.tcp_* -------------------------------------------------------------- */
+void tcp_sysctl_init(struct net *net);
+void tcp_sysctl_exit(struct net *net);
 
 /* ---- tcp_options.c --------------------------------------------------------------------------- */
 void tcp_parse_options(const uint8_t *opt, uint32_t len, bool syn, struct tcp_options *out);
@@ -700,6 +711,16 @@ static inline uint32_t tcp_pipe(const struct tcp_sock *tp)
 	return flight - MIN(left, flight) + tp->retrans_bytes;
 }
 static inline uint32_t tcp_unsent(const struct tcp_sock *tp) { return tcp_snd_end(tp) - tp->snd_nxt; }
+/* TCP_NOTSENT_LOWAT: is little enough waiting for more to be written? */
+static inline bool tcp_below_lowat(const struct tcp_sock *tp)
+{
+	return tcp_unsent(tp) < (tp->notsent_lowat ? tp->notsent_lowat : tcp_net(tp)->tcp->sysctl.notsent_lowat);
+}
+/* The least retransmission timeout beyond the round-trip time. */
+static inline uint32_t tcp_rto_min_us(const struct tcp_sock *tp)
+{
+	return (uint32_t)tcp_net(tp)->tcp->sysctl.rto_min_us;
+}
 
 /* ---- tcp_pacing.c ---------------------------------------------------------------------------- */
 bool tcp_needs_pacing(const struct tcp_sock *tp);

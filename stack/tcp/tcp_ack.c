@@ -33,7 +33,7 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 		tp->rttvar_us = tp->rttvar_us - tp->rttvar_us / 4 + diff / 4;
 		tp->srtt_us = MAX(tp->srtt_us - tp->srtt_us / 8 + rtt_us / 8, 1U);
 	}
-	tp->rto_us = MIN(tp->srtt_us + MAX(4 * tp->rttvar_us, TCP_RTO_MIN_US), TCP_RTO_MAX_US);
+	tp->rto_us = MIN(tp->srtt_us + MAX(4 * tp->rttvar_us, tcp_rto_min_us(tp)), TCP_RTO_MAX_US);
 	tp->backoff = 0;
 }
 

@@ -324,7 +324,7 @@ void tcp_fastopen_child_end(struct tcp_sock *tp, bool by_reset)
  */
 void tcp_fastopen_listen(struct tcp_sock *tp, uint32_t qlen)
 {
-	tp->fastopen_max_qlen = MIN(qlen, (uint32_t)tcp_net(tp)->tcp->sysctl.somaxconn);
+	tp->fastopen_max_qlen = MIN(qlen, (uint32_t)tcp_net(tp)->core.somaxconn);
 }
 
 /**

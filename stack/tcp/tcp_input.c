@@ -450,14 +450,15 @@ static void new_urgent_pointer(struct tcp_sock *tp, uint32_t up)
 		tp->inet.sk.data_ready(tcp_to_sk(tp));
 }
 
-/* RFC 9293 3.8.5; RFC 6093 3.1: the pointer names the byte behind the urgent one, as everyone does. */
+/* RFC 9293 3.8.5; RFC 6093 3.1: the pointer names the byte behind the urgent one, as everyone does, unless
+ * tcp_stdurg says that the peer is of the few who name the urgent one itself. */
 static void check_urg(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-	uint32_t offset;
+	uint32_t back = seg->urg_ptr && !tcp_net(tp)->tcp->sysctl.stdurg, offset;
 	const uint8_t *byte;
 
 	if (seg->flags & TCPHDR_URG)
-		new_urgent_pointer(tp, seg->seq + (seg->urg_ptr ? seg->urg_ptr - 1U : 0));
+		new_urgent_pointer(tp, seg->seq + seg->urg_ptr - back);
 	if (tp->urg_state != URG_NOTYET)
 		return;
 	offset = tp->rcv_up - seg->seq;

@@ -469,48 +469,6 @@ uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr,
 
 /* ---- the namespace --------------------------------------------------------------------------- */
 
-static const struct tcp_sysctls default_sysctls = {
-	.rmem = { 4096, 131072, 6291456 },
-	.wmem = { 4096, 16384, 4194304 },
-	.mem = { 47232, 62976, 94464 }, /* as Linux with 4 GB */
-	.adv_win_scale = 1,
-	.base_mss = 1024,
-	.mtu_probe_floor = 48,
-	.probe_threshold = 8,
-	.probe_interval_s = 600,
-	.tw_reuse = 2,
-	.syn_retries = 6,
-	.synack_retries = 5,
-	.retries1 = 3,
-	.retries2 = 15,
-	.orphan_retries = 0,
-	.fin_timeout_s = 60,
-	.keepalive_time_s = 7200,
-	.keepalive_intvl_s = 75,
-	.keepalive_probes = 9,
-	.max_syn_backlog = 1024,
-	.syncookies = 1,
-	.fastopen = TFO_CLIENT_ENABLE,
-	.somaxconn = 4096,
-	.max_tw_buckets = 65536,
-	.max_orphans = 16384,
-	.challenge_ack_limit = 1000,
-	.invalid_ratelimit_ms = 500,
-	.recovery = TCP_RACK_LOSS_DETECTION,
-	.early_retrans = 3,
-	.frto = 2,
-	.reordering = 3,
-	.max_reordering = 300,
-	.ecn = 2,
-	.ecn_fallback = true,
-	.timestamps = true,
-	.sack = true,
-	.dsack = true,
-	.window_scaling = true,
-	.slow_start_after_idle = true,
-	.moderate_rcvbuf = true,
-};
-
 static int tcp_net_init(struct net *net)
 {
 	static const struct inet_protosw sw = {
@@ -522,7 +480,6 @@ static int tcp_net_init(struct net *net)
 
 	if (!t)
 		return -ENOMEM;
-	t->sysctl = default_sysctls;
 	random_bytes(&net->random, t->isn_key, sizeof(t->isn_key));
 	random_bytes(&net->random, t->ts_key, sizeof(t->ts_key));
 	random_bytes(&net->random, t->cookie_key, sizeof(t->cookie_key));
@@ -530,12 +487,14 @@ static int tcp_net_init(struct net *net)
 		(struct net_protocol){ .protocol = IPPROTO_TCP, .rcv = tcp_rcv, .err = tcp_err };
 	net->tcp = t;
 	tcp_fastopen_init(net);
+	tcp_sysctl_init(net);
 	err = tcp_cong_init_net(net);
 	if (!err)
 		err = inet_add_protocol(net, &t->protocol);
 	if (!err)
 		err = inet_register_protosw(net, &sw);
 	if (err) {
+		tcp_sysctl_exit(net);
 		net->tcp = NULL;
 		free(t);
 	}
@@ -546,6 +505,7 @@ static int tcp_net_init(struct net *net)
 static void tcp_net_exit(struct net *net)
 {
 	tcp_kill_all(net);
+	tcp_sysctl_exit(net);
 	free(net->tcp->fastopen_cache);
 	free(net->tcp);
 	net->tcp = NULL;

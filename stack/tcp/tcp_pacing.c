@@ -18,11 +18,7 @@
 
 #define UNLIMITED       UINT64_MAX
 #define PACING_SHIFT    10U  /* 1/1024 s worth in one transmission (sk_pacing_shift) */
-#define TSO_RTT_LOG     9U   /* each 512 us of round-trip time halve the bonus (tcp_tso_rtt_log) */
-#define MIN_TSO_SEGS    2U   /* tcp_min_tso_segs */
 #define UNPACED_SEGS    10U  /* the initial window leaves at once */
-#define SS_RATIO        200U /* per cent of cwnd / srtt in slow start (tcp_pacing_ss_ratio) */
-#define CA_RATIO        120U /* ... in congestion avoidance (tcp_pacing_ca_ratio) */
 
 /**
  * tcp_needs_pacing() - is the connection held to its rate?
@@ -48,13 +44,15 @@ uint64_t tcp_pacing_rate(const struct tcp_sock *tp)
  * tcp_update_pacing_rate() - the rate that follows from window and round-trip time
  * @tp:  connection whose algorithm does not set the rate itself
  *
- * Twice what the window gives while it doubles each round trip, so that pacing does not hold slow start
- * back; then a fifth more.
+ * By default twice what the window gives while it doubles each round trip, so that pacing does not hold slow
+ * start back; then a fifth more.
  */
 void tcp_update_pacing_rate(struct tcp_sock *tp)
 {
+	const struct tcp_sysctls *sysctl = &tcp_net(tp)->tcp->sysctl;
 	uint64_t cwnd = MAX(tp->snd_cwnd, tcp_in_flight(tp));
-	uint32_t ratio = tp->snd_cwnd < tp->snd_ssthresh / 2 ? SS_RATIO : CA_RATIO;
+	uint32_t ratio = (uint32_t)(tp->snd_cwnd < tp->snd_ssthresh / 2 ? sysctl->pacing_ss_ratio
+									: sysctl->pacing_ca_ratio);
 
 	if (tp->srtt_us)
 		tp->pacing_rate = MAX(cwnd * USEC_PER_SEC / tp->srtt_us * ratio / 100, 1ULL);
@@ -70,14 +68,16 @@ void tcp_update_pacing_rate(struct tcp_sock *tp)
  */
 uint32_t tcp_tso_goal(const struct tcp_sock *tp, uint32_t max, uint32_t mss)
 {
+	const struct tcp_sysctls *sysctl = &tcp_net(tp)->tcp->sysctl;
 	uint64_t bytes = tcp_pacing_rate(tp) >> PACING_SHIFT;
-	uint32_t halvings = tp->min_rtt_us >> TSO_RTT_LOG, segs;
+	uint32_t halvings = tp->min_rtt_us >> MIN(sysctl->tso_rtt_log, 31), segs;
 
-	if (halvings < 32)
+	if (sysctl->tso_rtt_log && halvings < 32)
 		bytes += TCP_GSO_MAX_PAYLOAD >> halvings;
 	if (bytes >= max)
 		return max;
-	segs = tp->ca->min_tso_segs ? tp->ca->min_tso_segs((struct tcp_sock *)(uintptr_t)tp) : MIN_TSO_SEGS;
+	segs = tp->ca->min_tso_segs ? tp->ca->min_tso_segs((struct tcp_sock *)(uintptr_t)tp)
+				    : (uint32_t)sysctl->min_tso_segs;
 	return MIN(MAX((uint32_t)bytes / mss, segs) * mss, max);
 }
 

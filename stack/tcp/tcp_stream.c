@@ -81,7 +81,7 @@ static bool has_room(const struct tcp_sock *tp)
 	const struct sock *sk = &tp->inet.sk;
 
 	return sk->wmem_queued < sk->sndbuf && tcp_wmem_allows(tp) &&
-	       tcp_unsent(tp) <= tp->notsent_lowat - 1; /* 0 is no limit */
+	       tcp_below_lowat(tp);
 }
 
 /* Copies as much of @src as the send buffer takes; bytes taken, or -ENOMEM. */

@@ -225,11 +225,13 @@ static void count_rto(struct tcp_sock *tp)
 
 /*
  * TCP_THIN_LINEAR_TIMEOUTS: a stream of fewer than four segments in flight does not back off for its first
- * six timeouts. DEVIATES from RFC 6298 5.5 as Linux, and only where a program asks for it.
+ * six timeouts. DEVIATES from RFC 6298 5.5 as Linux, and only where a program or the sysctl asks for it.
  */
 static bool stays_linear(const struct tcp_sock *tp)
 {
-	return tp->thin_lto && tp->inet.sk.state == TCP_ESTABLISHED && tp->retransmits <= 6 &&
+	if (!tp->thin_lto && !tcp_net(tp)->tcp->sysctl.thin_linear_timeouts)
+		return false;
+	return tp->inet.sk.state == TCP_ESTABLISHED && tp->retransmits <= 6 &&
 	       tcp_in_flight(tp) < 4 * tcp_current_mss(tp) && !tcp_in_slow_start(tp);
 }
 

@@ -44,7 +44,7 @@ bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing)
 		return false;
 	if (tp->srtt_us) {
 		pto = 2ULL * tp->srtt_us;
-		pto += tp->packets_out == 1 ? TCP_RTO_MIN_US : PTO_SLACK_US;
+		pto += tp->packets_out == 1 ? tcp_rto_min_us(tp) : PTO_SLACK_US;
 	} else {
 		pto = TCP_RTO_INIT_US;
 	}

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/core/sysctl.h"
 #include "tools/packetdrill/run.h"
-#include "tools/packetdrill/sysctl.h"
 
 enum { MAX_WORDS = 64, MAX_FILE = 65536, MAX_NESTING = 4 };
 
@@ -101,16 +101,37 @@ static int strip_redirections(char **words, int count)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
+/* Settings of what makes no difference to the packets of a simulated host, which therefore has none of it. */
+static bool setting_without_object(const char *name)
+{
+	static const char *const names[] = {
+		"net.ipv4.tcp_fack", "net.ipv4.tcp_limit_output_bytes", "net.ipv4.tcp_no_metrics_save",
+		"net.ipv4.tcp_tso_win_divisor", "net.mptcp.enabled",
+	};
+	char dotted[SYSCTL_NAME_MAX];
+	size_t i;
+
+	snprintf(dotted, sizeof(dotted), "%s", strncmp(name, "/proc/sys/", 10) == 0 ? name + 10 : name);
+	if (strchr(dotted, '/'))
+		sysctl_swap_separators(dotted);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(dotted, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool set_one(struct shell *sh, char *assignment)
 {
-	char *eq = strchr(assignment, '='), why[200];
+	char *eq = strchr(assignment, '='), why[300];
 	int err;
 
 	if (!eq)
 		return run_wrong(sh->run, sh->line, "'%.80s' sets nothing: name=value is missing", assignment);
 	*eq = '\0';
-	err = drill_sysctl_set(sh->run->sim.net, assignment, eq + 1, why, sizeof(why));
-	if (err == -EINVAL)
+	if (setting_without_object(assignment))
+		return true;
+	err = sysctl_set(sh->run->sim.net, assignment, eq + 1, why, sizeof(why));
+	if (err && sysctl_mode(sh->run->sim.net, assignment) >= 0)
 		return run_wrong(sh->run, sh->line, "%s", why);
 	return err == 0 || run_skip(sh->run, sh->line, "%s", why);
 }
