@@ -627,7 +627,7 @@ void tcp_reo_timeout(struct tcp_sock *tp);
 
 /* ---- tcp_loss.c: timeouts -------------------------------------------------------------------- */
 void tcp_enter_loss(struct tcp_sock *tp);
-void tcp_mark_all_lost(struct tcp_sock *tp); /* too large for the path: send all again, same window */
+void tcp_mark_all_lost(struct tcp_sock *tp, uint32_t old_mss); /* too large for the path: send all again */
 void tcp_resend_lost(struct tcp_sock *tp);
 bool tcp_process_loss(struct tcp_sock *tp, struct tcp_ack_news *news);
 

@@ -354,7 +354,7 @@ static void mtu_reduced(struct tcp_sock *tp, uint32_t mtu)
 	tcp_sync_mss(tp, now);
 	if (tcp_current_mss(tp) >= old || tcp_in_flight(tp) == 0 || inet->sk.state == TCP_SYN_SENT)
 		return;
-	tcp_mark_all_lost(tp);
+	tcp_mark_all_lost(tp, old);
 	tcp_output(tp);
 }
 

@@ -74,16 +74,30 @@ void tcp_enter_loss(struct tcp_sock *tp)
 	tp->frto = sysctl->frto && (new_recovery || tp->retransmits);
 }
 
+/* As many segments as before, which are smaller now. */
+static uint32_t in_new_segments(uint32_t window, uint32_t mss, uint32_t old_mss)
+{
+	return MAX((uint32_t)((uint64_t)window * mss / old_mss), mss);
+}
+
 /**
  * tcp_mark_all_lost() - all in flight was too large for the path: send it again in smaller segments
- * @tp:  connection; mss_base is the new one
+ * @tp:       connection; mss_base is the new one
+ * @old_mss:  tcp_current_mss() before that
  *
- * No congestion is meant: the window stays (RFC 1191 6.5).
+ * No congestion is meant (RFC 1191 6.5), but a burst of more segments than there were is not, either: the
+ * window shrinks as the segment does, as on Linux, which counts it in segments.
+ *
+ * Source:  RFC 5681 3.1
  */
-void tcp_mark_all_lost(struct tcp_sock *tp)
+void tcp_mark_all_lost(struct tcp_sock *tp, uint32_t old_mss)
 {
+	uint32_t mss = tcp_current_mss(tp);
 	struct tcp_sent *s, *next;
 
+	tp->snd_cwnd = in_new_segments(tp->snd_cwnd, mss, old_mss);
+	if (tp->snd_ssthresh < TCP_INFINITE_SSTHRESH)
+		tp->snd_ssthresh = in_new_segments(tp->snd_ssthresh, mss, old_mss);
 	list_for_each_entry_safe(s, next, &tp->sent_time, node)
 		tcp_sent_mark_lost(tp, s);
 	tcp_resend_lost(tp);

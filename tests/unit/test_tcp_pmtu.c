@@ -5,6 +5,8 @@
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 
+#include "stack/tcp/tcp.h"
+
 #define TOO_BIG(c, mtu, seq) icmp_in(c, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu, seq)
 
 /* RFC 1191 4: DF is set on all that TCP sends. */
@@ -47,14 +49,35 @@ TEST(test_pmtu_too_big_makes_smaller_segments)
 	conn_free(c);
 }
 
-TEST(test_pmtu_too_big_does_not_shrink_the_congestion_window)
+/* RFC 5681 3.1: no burst of smaller segments: the window shrinks as the segment does. It is no congestion. */
+TEST(test_pmtu_too_big_leaves_as_many_segments_in_flight)
 {
 	struct tcp_conn *c = conn_established(NULL);
+	uint32_t bytes = 0;
+	struct pkt p;
 
 	CHECK_EQ(conn_write(c, 14600), 14600);
 	CHECK_EQ(seg_forget(c), 10);
 	TOO_BIG(c, 1000, 1);
-	CHECK_GE(seg_forget(c), 10); /* as many bytes as before may be in flight */
+	while (seg_take(c, &p))
+		bytes += (uint32_t)p.payload_len;
+	CHECK_LE(bytes, 10 * 960);
+	CHECK_GT(bytes, 9 * 960);
+	conn_free(c);
+}
+
+/* ... and so does the threshold, where there is one. */
+TEST(test_pmtu_too_big_scales_the_threshold)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	struct tcp_sock *tp = tcp_sk(c->sock->sk);
+
+	tp->snd_ssthresh = 20 * 1460;
+	CHECK_EQ(conn_write(c, 14600), 14600);
+	CHECK_EQ(seg_forget(c), 10);
+	TOO_BIG(c, 1000, 1);
+	CHECK_EQ(tp->snd_cwnd, 10 * 960);
+	CHECK_EQ(tp->snd_ssthresh, 20 * 960);
 	conn_free(c);
 }
 
