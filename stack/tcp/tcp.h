@@ -357,6 +357,7 @@ struct tcp_sock {
 	uint8_t rack_reo_persist;   /* recoveries until that is 1 again */
 	bool rack_valid, rack_dsack_round_set;
 	bool tlp_out, tlp_retrans;  /* a probe is out; it was text sent before */
+	bool tlp_unmeasured;        /* no round trip has been measured since the last one */
 	uint32_t tlp_high_seq;      /* snd_nxt behind the probe */
 	uint8_t rexmt_kind;         /* enum tcp_rexmt_kinds: what TCPT_REXMT runs for */
 

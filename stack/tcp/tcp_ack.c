@@ -35,6 +35,7 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	}
 	tp->rto_us = MIN(tp->srtt_us + MAX(4 * tp->rttvar_us, tcp_rto_min_us(tp)), TCP_RTO_MAX_US);
 	tp->backoff = 0;
+	tp->tlp_unmeasured = false;
 }
 
 /**
@@ -369,6 +370,8 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 	tell_algorithm(tp, &news);
 	if (news.prior_flight || news.dsack)
 		act_on(tp, &news);
+	else if (tp->tlp_out) /* nothing is in flight: the ACK of a probe's second copy */
+		tcp_process_tlp_ack(tp, &news);
 	if (was_full) /* by what was freed, or by a larger buffer */
 		tcp_write_space(tp);
 	return TCP_GO_ON;

@@ -15,7 +15,11 @@
 
 #define PTO_SLACK_US 2000U /* for timers of a millisecond's grain, as Linux */
 
-/* RFC 8985 7.1, 7.2: SACK, OPEN or CWR, nothing SACKed or lost, no probe out. */
+/*
+ * RFC 8985 7.1, 7.2: SACK, OPEN or CWR, nothing SACKed or lost, no probe out. 7.3, second condition: a round
+ * trip has been measured since the last probe, or else probes would hide for ever that the path has become
+ * longer.
+ */
 static bool may_probe(const struct tcp_sock *tp)
 {
 	int mode = tcp_net(tp)->tcp->sysctl.early_retrans;
@@ -24,7 +28,7 @@ static bool may_probe(const struct tcp_sock *tp)
 		return false;
 	return (mode == 3 || mode == 4) && tp->packets_out && tp->sack_ok &&
 	       (tp->ca_state == CA_OPEN || tp->ca_state == CA_CWR) && !tp->sacked_out &&
-	       !tp->tlp_out;
+	       !tp->tlp_out && !tp->tlp_unmeasured;
 }
 
 /**
@@ -73,7 +77,7 @@ void tcp_send_loss_probe(struct tcp_sock *tp)
 		}
 	}
 	if (sent) {
-		tp->tlp_out = true;
+		tp->tlp_out = tp->tlp_unmeasured = true;
 		tp->tlp_high_seq = tp->snd_nxt;
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPLossProbes);
 	}

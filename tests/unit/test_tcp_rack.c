@@ -392,3 +392,65 @@ TEST(test_probe_respects_the_peers_window)
 	seg_out(c, "P. %u:%u(1460) ack 1", SEG(1), SEG(2));
 	conn_free(c);
 }
+
+/* 7.3: no second probe before a round trip has been measured: what was sent again measures none (Karn). */
+TEST(test_no_probe_before_a_measurement_since_the_last)
+{
+	struct tcp_conn *c = sending(2);
+
+	CHECK_EQ(seg_wait(c, 1000), 202);
+	seg_out(c, "P. %u:%u(1460) ack 1", SEG(1), SEG(2));
+	conn_ms(c, 10);
+	seg_in(c, ". 1:1(0) ack %u", SEG(2));
+	seg_in(c, ". 1:1(0) ack %u", SEG(2)); /* of the second copy */
+	CHECK(tcp_sk(c->sock->sk)->tlp_unmeasured);
+	write_segments(c, 2, 2);
+	seg_wait(c, 1000);
+	seg_out(c, ". %u:%u(1460) ack 1", SEG(2), SEG(3)); /* the timeout */
+	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbes), 1);
+	CHECK_EQ(mib(c, MIB_TcpExtTCPTimeouts), 1);
+	conn_free(c);
+}
+
+/* ... and one again after it. */
+TEST(test_probe_again_after_a_measurement)
+{
+	struct tcp_conn *c = sending(2);
+
+	seg_wait(c, 1000);
+	CHECK_EQ(seg_forget(c), 1);
+	conn_ms(c, 10);
+	seg_in(c, ". 1:1(0) ack %u", SEG(2));
+	seg_in(c, ". 1:1(0) ack %u", SEG(2));
+	write_segments(c, 1, 1);
+	conn_ms(c, RTT_MS);
+	seg_in(c, ". 1:1(0) ack %u", SEG(3));
+	write_segments(c, 2, 2);
+	seg_wait(c, 1000);
+	seg_out(c, "P. %u:%u(1460) ack 1", SEG(4), SEG(5));
+	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbes), 2);
+	CHECK_EQ(mib(c, MIB_TcpExtTCPTimeouts), 0);
+	conn_free(c);
+}
+
+/* 7.4.2: the ACK of the second copy says so without D-SACK as well, though nothing is in flight any more. */
+TEST(test_needless_probe_is_noticed_by_a_duplicate_ack)
+{
+	struct tcp_conn *c = sending(10);
+
+	conn_ms(c, RTT_MS);
+	seg_in(c, ". 1:1(0) ack %u", SEG(9));
+	seg_wait(c, 1000);
+	CHECK_EQ(seg_forget(c), 1);
+	conn_ms(c, 10);
+	seg_in(c, ". 1:1(0) ack %u", SEG(10));
+	CHECK(tcp_sk(c->sock->sk)->tlp_out);
+	conn_ms(c, 90);
+	seg_in(c, ". 1:1(0) ack %u", SEG(10));
+	CHECK(!tcp_sk(c->sock->sk)->tlp_out);
+	write_segments(c, 1, 1);
+	conn_ms(c, RTT_MS);
+	seg_in(c, ". 1:1(0) ack %u", SEG(11));
+	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbeRecovery), 0);
+	conn_free(c);
+}
