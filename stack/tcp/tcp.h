@@ -171,6 +171,7 @@ struct tcp_sysctls {
 	int tso_rtt_log;                 /* 2^this us of round-trip time halve its bonus; 0 = no bonus */
 	uint32_t notsent_lowat;          /* bytes; UINT32_MAX = no limit */
 	int rto_min_us;
+	int min_rtt_wlen_s;              /* how long the least round trip is remembered */
 	int ecn;                         /* 0 = no ECN, 1 = ask and answer, 2 = answer who asks */
 	bool ecn_fallback;               /* ask without when the SYN was lost */
 	bool timestamps, sack, dsack, window_scaling, slow_start_after_idle, moderate_rcvbuf, rfc1337;
@@ -318,7 +319,9 @@ struct tcp_sock {
 	/* Round-trip time and retransmission timeout (RFC 6298); all microseconds. */
 	uint32_t srtt_us, rttvar_us; /* srtt 0 = no sample yet */
 	uint32_t rto_us;        /* without backoff */
-	uint32_t min_rtt_us;    /* UINT32_MAX = none */
+	uint32_t min_rtt_us;    /* the least of the last tcp_min_rtt_wlen seconds; UINT32_MAX = none */
+	uint32_t min_rtt_half[2]; /* ... of this half of them and the one before */
+	ktime_t min_rtt_stamp;  /* start of this half */
 	uint8_t backoff;        /* doublings of rto_us */
 	uint8_t retransmits;    /* timeouts in a row without progress */
 	uint8_t probes_out;     /* zero-window or keepalive probes without answer */

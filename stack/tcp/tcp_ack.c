@@ -12,6 +12,24 @@
 
 /* ---- round-trip time (RFC 6298) -------------------------------------------------------------- */
 
+/*
+ * RFC 8985 6.2: the least of recent samples, not of all, so that a path that has become longer is noticed. Two
+ * halves of tcp_min_rtt_wlen, the older one forgotten when the newer is full.
+ */
+static void note_min_rtt(struct tcp_sock *tp, uint32_t rtt_us)
+{
+	ktime_t now = tcp_net(tp)->now, age = now - tp->min_rtt_stamp;
+	ktime_t half = (unsigned int)tcp_net(tp)->tcp->sysctl.min_rtt_wlen_s * (NSEC_PER_SEC / 2);
+
+	if (tp->min_rtt_us == UINT32_MAX || age >= half) {
+		tp->min_rtt_half[1] = age < 2 * half ? tp->min_rtt_half[0] : UINT32_MAX;
+		tp->min_rtt_half[0] = UINT32_MAX;
+		tp->min_rtt_stamp = now;
+	}
+	tp->min_rtt_half[0] = MIN(tp->min_rtt_half[0], rtt_us);
+	tp->min_rtt_us = MIN(tp->min_rtt_half[0], tp->min_rtt_half[1]);
+}
+
 /**
  * tcp_rtt_sample() - fold one round-trip sample into the retransmission timeout
  * @tp:      connection
@@ -24,7 +42,8 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	uint32_t diff;
 
 	rtt_us = MAX(rtt_us, 1U);
-	tp->min_rtt_us = MIN(tp->min_rtt_us, rtt_us);
+	if (tp->min_rtt_us == UINT32_MAX)
+		note_min_rtt(tp, rtt_us);
 	if (tp->srtt_us == 0) {
 		tp->srtt_us = rtt_us;
 		tp->rttvar_us = rtt_us / 2;
@@ -137,7 +156,8 @@ static void take_rtt_sample(struct tcp_sock *tp, struct tcp_ack_news *news)
 	/* A lone runt: the peer may have waited for more before it acknowledged. */
 	news->rs.is_ack_delayed = news->acked && news->acked == news->prior_flight &&
 				  news->acked < tcp_current_mss(tp);
-	tp->min_rtt_us = MIN(tp->min_rtt_us, (uint32_t)MAX(MIN(last, UINT32_MAX - 1), 1));
+	if (!news->rs.is_ack_delayed || last < tp->min_rtt_us) /* else the peer's waiting would be taken for the path */
+		note_min_rtt(tp, (uint32_t)MAX(MIN(last, UINT32_MAX - 1), 1));
 	tcp_rtt_sample(tp, (uint32_t)MIN(rtt, UINT32_MAX));
 }
 

@@ -454,3 +454,31 @@ TEST(test_needless_probe_is_noticed_by_a_duplicate_ack)
 	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbeRecovery), 0);
 	conn_free(c);
 }
+
+/* One segment there and back, in @ms; the least round trip then, in milliseconds. */
+static unsigned int exchange(struct tcp_conn *c, unsigned int n, uint64_t ms)
+{
+	write_segments(c, 1, 1);
+	conn_ms(c, ms);
+	seg_in(c, ". 1:1(0) ack %u", SEG(n + 1));
+	return tcp_sk(c->sock->sk)->min_rtt_us / 1000;
+}
+
+/* 6.2: the least round trip is that of the last minutes (tcp_min_rtt_wlen, 300 s) and not of all time. */
+TEST(test_least_round_trip_is_of_recent_time)
+{
+	struct tcp_conn *c = connected(false);
+
+	CHECK_EQ(exchange(c, 0, 40), 40);
+	CHECK_EQ(exchange(c, 1, 90), 40);
+	conn_ms(c, 149000);
+	CHECK_EQ(exchange(c, 2, 80), 40);
+	conn_ms(c, 20000);
+	CHECK_EQ(exchange(c, 3, 70), 40);
+	CHECK_EQ(exchange(c, 4, 60), 40);
+	conn_ms(c, 150000);
+	CHECK_EQ(exchange(c, 5, 80), 60);
+	conn_ms(c, 400000); /* nothing for long: nothing is known */
+	CHECK_EQ(exchange(c, 6, 90), 90);
+	conn_free(c);
+}
