@@ -538,20 +538,31 @@ const struct route *route_next(struct net *net, const struct route *r)
 	return NULL;
 }
 
+static void flush_table(struct netns_route *nr, struct rt_table *t, const struct net_device *dev,
+			const struct inet_addr *prefsrc)
+{
+	struct route *r, *tmp;
+	int word;
+
+	for (word = 0; word < 3; word++) {
+		uint64_t left = t->used[word];
+
+		for (; left; left &= left - 1)
+			list_for_each_entry_safe(r, tmp, &t->routes[word * 64 + __builtin_ctzll(left)], list)
+				if ((!dev || r->dev == dev) &&
+				    (!prefsrc || inet_addr_equal(&r->prefsrc, prefsrc)))
+					remove_route(nr, t, r);
+	}
+}
+
 /* Removes the routes of @dev (NULL = any) that prefer @prefsrc (NULL = any). */
 static void flush_routes(struct netns_route *nr, const struct net_device *dev,
 			 const struct inet_addr *prefsrc)
 {
-	struct route *r, *tmp;
-	unsigned int n;
+	int n;
 
-	for (n = 0; n < 2 * TABLES * PREFIX_LENGTHS; n++) {
-		struct rt_table *t = &nr->tables[n / (TABLES * PREFIX_LENGTHS)][n / PREFIX_LENGTHS % TABLES];
-
-		list_for_each_entry_safe(r, tmp, nth_list(nr, n), list)
-			if ((!dev || r->dev == dev) && (!prefsrc || inet_addr_equal(&r->prefsrc, prefsrc)))
-				remove_route(nr, t, r);
-	}
+	for (n = 0; n < 2 * TABLES; n++)
+		flush_table(nr, &nr->tables[n / TABLES][n % TABLES], dev, prefsrc);
 }
 
 /**
