@@ -134,8 +134,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (c->sock)
 		conn_close(c);
-	fake_advance_s(c->net, 3600);
-	fake_dev_forget(c->dev);
 	conn_free(c);
 	return 0;
 }
