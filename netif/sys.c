@@ -2,9 +2,8 @@
 /*
  * Kernel calls that bypass the shim.
  *
- * The system call is made here, in assembler: libc's functions, syscall(2) among them, belong to the
- * shim where this code runs as a thread of a program. None is a cancellation point, and errno is left
- * alone. Restarting after a signal is up to the caller (-EINTR).
+ * None is a cancellation point, and errno is left alone (raw_syscall.h). Restarting after a signal is
+ * up to the caller (-EINTR).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,54 +14,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netif/raw_syscall.h"
 #include "netif/sys.h"
-
-#if defined(__x86_64__)
-static long kernel_call(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-#elif defined(__aarch64__)
-static long kernel_call(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-
-	__asm__ volatile("svc 0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory");
-	return x0;
-}
-#else
-#error "kernel_call() is written for x86-64 and aarch64"
-#endif
 
 /* Up to six arguments, each an integer or a pointer. */
 #define CALL(...) CALL_PICK(__VA_ARGS__, CALL6, CALL5, CALL4, CALL3, CALL2, CALL1, CALL0, )(__VA_ARGS__)
 #define CALL_PICK(nr, a, b, c, d, e, f, name, ...) name
-#define CALL1(nr, a) kernel_call(nr, (long)(a), 0, 0, 0, 0, 0)
-#define CALL2(nr, a, b) kernel_call(nr, (long)(a), (long)(b), 0, 0, 0, 0)
-#define CALL3(nr, a, b, c) kernel_call(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define CALL4(nr, a, b, c, d) kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define CALL1(nr, a) raw_syscall(nr, (long)(a), 0, 0, 0, 0, 0)
+#define CALL2(nr, a, b) raw_syscall(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define CALL3(nr, a, b, c) raw_syscall(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL4(nr, a, b, c, d) raw_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define CALL5(nr, a, b, c, d, e) \
-	kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+	raw_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define CALL6(nr, a, b, c, d, e, f) \
-	kernel_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+	raw_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /** sys_socket() - socket(2); Return: descriptor or negative errno */
 int sys_socket(int family, int type, int protocol)
