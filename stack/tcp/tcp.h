@@ -23,6 +23,7 @@
 #include "stack/core/sock.h"
 #include "stack/core/socket.h"
 #include "stack/core/sysctl.h"
+#include "stack/core/win_filter.h"
 #include "stack/inet/af_inet.h"
 #include "stack/inet/ip.h"
 #include "stack/tcp/tcp_cong.h"

@@ -51,13 +51,8 @@
 
 enum bbr_mode { STARTUP, DRAIN, PROBE_BW, PROBE_RTT };
 
-/* The best of each third of the window (after K. Nichols). */
-struct max_filter {
-	struct { uint64_t v; uint32_t t; } s[3];
-};
-
 struct bbr {
-	struct max_filter bw;          /* BtlBwFilter, by round */
+	struct win_filter bw;          /* BtlBwFilter, by round */
 	uint64_t next_rtt_delivered;   /* delivered_bytes that end the round */
 	uint64_t full_bw;
 	uint64_t lt_bw, lt_last_delivered, lt_last_lost;
@@ -85,53 +80,11 @@ static ktime_t now_of(const struct tcp_sock *tp)
 	return tcp_net(tp)->now;
 }
 
-/* ---- the filter ------------------------------------------------------------------------------ */
-
-static void filter_reset(struct max_filter *f, uint32_t t, uint64_t v)
-{
-	for (int i = 0; i < 3; i++) {
-		f->s[i].v = v;
-		f->s[i].t = t;
-	}
-}
-
-/* Takes in @v at time @t; the greatest of the last @win. */
-static uint64_t filter_max(struct max_filter *f, uint32_t win, uint32_t t, uint64_t v)
-{
-	if (v >= f->s[0].v || t - f->s[2].t > win) {
-		filter_reset(f, t, v);
-		return v;
-	}
-	if (v >= f->s[1].v) {
-		f->s[1].v = f->s[2].v = v;
-		f->s[1].t = f->s[2].t = t;
-	} else if (v >= f->s[2].v) {
-		f->s[2].v = v;
-		f->s[2].t = t;
-	}
-	if (t - f->s[0].t > win) {
-		/* The best has left the window: the next ones move up, twice when the second is old, too. */
-		for (int moves = 0; moves < 2 && t - f->s[0].t > win; moves++) {
-			f->s[0] = f->s[1];
-			f->s[1] = f->s[2];
-			f->s[2].v = v;
-			f->s[2].t = t;
-		}
-	} else if (f->s[1].t == f->s[0].t && t - f->s[0].t > win / 4) {
-		f->s[1].v = f->s[2].v = v;
-		f->s[1].t = f->s[2].t = t;
-	} else if (f->s[2].t == f->s[1].t && t - f->s[1].t > win / 2) {
-		f->s[2].v = v;
-		f->s[2].t = t;
-	}
-	return f->s[0].v;
-}
-
 /* ---- what follows from the model (4.2) ------------------------------------------------------- */
 
 static uint64_t max_bw(const struct bbr *b)
 {
-	return b->bw.s[0].v;
+	return win_filter_greatest(&b->bw);
 }
 
 static uint64_t bw_now(const struct bbr *b)
@@ -325,7 +278,7 @@ static void update_bw(struct tcp_sock *tp, const struct tcp_rate_sample *rs)
 	bw = rs->delivered * USEC_PER_SEC / (uint64_t)rs->interval_us;
 	/* A sample that the program limited says only that the path can do at least that. */
 	if (!rs->is_app_limited || bw >= max_bw(b))
-		filter_max(&b->bw, BW_WINDOW, b->round, bw);
+		win_filter_max(&b->bw, BW_WINDOW, b->round, bw);
 }
 
 /* How much more than BtlBw explains is acknowledged at once? */
