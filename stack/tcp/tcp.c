@@ -80,7 +80,7 @@ static void reset_connection(struct tcp_sock *tp)
 	list_init(&tp->sent_time);
 	list_init(&tp->sent_lost);
 	tp->rto_us = TCP_RTO_INIT_US;
-	tp->min_rtt_us = tp->min_rtt_half[0] = tp->min_rtt_half[1] = UINT32_MAX;
+	tp->min_rtt_us = UINT32_MAX;
 	tp->mss_clamp = TCP_MSS_DEFAULT_V4;
 	tp->mss_base = TCP_MSS_DEFAULT_V4;
 	tp->ack.rcv_mss = TCP_MSS_DEFAULT_V4;

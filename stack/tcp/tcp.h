@@ -320,9 +320,8 @@ struct tcp_sock {
 	/* Round-trip time and retransmission timeout (RFC 6298); all microseconds. */
 	uint32_t srtt_us, rttvar_us; /* srtt 0 = no sample yet */
 	uint32_t rto_us;        /* without backoff */
-	uint32_t min_rtt_us;    /* the least of the last tcp_min_rtt_wlen seconds; UINT32_MAX = none */
-	uint32_t min_rtt_half[2]; /* ... of this half of them and the one before */
-	ktime_t min_rtt_stamp;  /* start of this half */
+	struct win_filter rtt_min; /* of tcp_min_rtt_wlen seconds; microseconds by nanoseconds */
+	uint32_t min_rtt_us;    /* what it says; UINT32_MAX = none */
 	uint8_t backoff;        /* doublings of rto_us */
 	uint8_t retransmits;    /* timeouts in a row without progress */
 	uint8_t probes_out;     /* zero-window or keepalive probes without answer */
@@ -604,6 +603,7 @@ void tcp_rcv_rtt_measure(struct tcp_sock *tp, const struct tcp_segment *seg);
 /* ---- tcp_ack.c ------------------------------------------------------------------------------- */
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us);
+void tcp_update_rtt_min(struct tcp_sock *tp, uint32_t rtt_us);
 uint32_t tcp_rto_us(const struct tcp_sock *tp); /* with backoff */
 uint32_t tcp_rto_left_us(const struct tcp_sock *tp);
 void tcp_rearm_rto(struct tcp_sock *tp);

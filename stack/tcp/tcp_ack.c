@@ -12,24 +12,6 @@
 
 /* ---- round-trip time (RFC 6298) -------------------------------------------------------------- */
 
-/*
- * RFC 8985 6.2: the least of recent samples, not of all, so that a path that has become longer is noticed. Two
- * halves of tcp_min_rtt_wlen, the older one forgotten when the newer is full.
- */
-static void note_min_rtt(struct tcp_sock *tp, uint32_t rtt_us)
-{
-	ktime_t now = tcp_net(tp)->now, age = now - tp->min_rtt_stamp;
-	ktime_t half = (unsigned int)tcp_net(tp)->tcp->sysctl.min_rtt_wlen_s * (NSEC_PER_SEC / 2);
-
-	if (tp->min_rtt_us == UINT32_MAX || age >= half) {
-		tp->min_rtt_half[1] = age < 2 * half ? tp->min_rtt_half[0] : UINT32_MAX;
-		tp->min_rtt_half[0] = UINT32_MAX;
-		tp->min_rtt_stamp = now;
-	}
-	tp->min_rtt_half[0] = MIN(tp->min_rtt_half[0], rtt_us);
-	tp->min_rtt_us = MIN(tp->min_rtt_half[0], tp->min_rtt_half[1]);
-}
-
 /**
  * tcp_rtt_sample() - fold one round-trip sample into the retransmission timeout
  * @tp:      connection
@@ -42,8 +24,6 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	uint32_t diff;
 
 	rtt_us = MAX(rtt_us, 1U);
-	if (tp->min_rtt_us == UINT32_MAX)
-		note_min_rtt(tp, rtt_us);
 	if (tp->srtt_us == 0) {
 		tp->srtt_us = rtt_us;
 		tp->rttvar_us = rtt_us / 2;
@@ -55,6 +35,20 @@ void tcp_rtt_sample(struct tcp_sock *tp, uint32_t rtt_us)
 	tp->rto_us = MIN(tp->srtt_us + MAX(4 * tp->rttvar_us, tcp_rto_min_us(tp)), TCP_RTO_MAX_US);
 	tp->backoff = 0;
 	tp->tlp_unmeasured = false;
+}
+
+/**
+ * tcp_update_rtt_min() - a sample for the least round-trip time of the last tcp_min_rtt_wlen seconds
+ * @tp:      connection
+ * @rtt_us:  sample, of the last segment that the ACK covers: without the peer's waiting
+ *
+ * Source:  RFC 8985 6.2, step 1 (RACK.min_RTT); the window is Linux's
+ */
+void tcp_update_rtt_min(struct tcp_sock *tp, uint32_t rtt_us)
+{
+	ktime_t win = (uint32_t)tcp_net(tp)->tcp->sysctl.min_rtt_wlen_s * NSEC_PER_SEC;
+
+	tp->min_rtt_us = (uint32_t)win_filter_min(&tp->rtt_min, win, tcp_net(tp)->now, MAX(rtt_us, 1U));
 }
 
 /**
@@ -153,11 +147,12 @@ static void take_rtt_sample(struct tcp_sock *tp, struct tcp_ack_news *news)
 	if (rtt < 0)
 		return;
 	news->rs.rtt_us = (int32_t)MIN(last, INT32_MAX);
-	/* A lone runt: the peer may have waited for more before it acknowledged. */
-	news->rs.is_ack_delayed = news->acked && news->acked == news->prior_flight &&
-				  news->acked < tcp_current_mss(tp);
-	if (!news->rs.is_ack_delayed || last < tp->min_rtt_us) /* else the peer's waiting would be taken for the path */
-		note_min_rtt(tp, (uint32_t)MAX(MIN(last, UINT32_MAX - 1), 1));
+	/* A lone runt: the peer may have waited for more before it acknowledged, as Linux. */
+	news->rs.is_ack_delayed = news->acked && news->acked < tcp_current_mss(tp) && !news->sacked &&
+				  news->rs.prior_delivered + news->acked == tp->delivered_bytes;
+	/* Of nothing but such ACKs the least round trip of the window would become one with the wait. */
+	if (!news->rs.is_ack_delayed || last <= tp->min_rtt_us)
+		tcp_update_rtt_min(tp, (uint32_t)news->rs.rtt_us);
 	tcp_rtt_sample(tp, (uint32_t)MIN(rtt, UINT32_MAX));
 }
 
@@ -285,9 +280,6 @@ static void move_cwnd(struct tcp_sock *tp, struct tcp_ack_news *news)
 {
 	uint32_t lost = (uint32_t)(tp->lost_total - news->prior_lost);
 
-	/* Text of less than a segment, alone in flight: the peer may have delayed its ACK, as Linux. */
-	news->rs.is_ack_delayed = news->acked && news->acked < tcp_current_mss(tp) && !news->sacked &&
-				  news->rs.prior_delivered + news->acked == tp->delivered_bytes;
 	tcp_rate_gen(tp, news->delivered, lost, &news->rs);
 	if (tp->ca->cong_control)
 		tp->ca->cong_control(tp, &news->rs);

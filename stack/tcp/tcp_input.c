@@ -102,14 +102,19 @@ void tcp_init_buffers(struct tcp_sock *tp)
 static void sample_handshake(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	struct net *net = tcp_net(tp);
+	uint32_t rtt_us;
 
-	if (tp->total_retrans == 0 && tp->syn_stamp)
-		tcp_rtt_sample(tp, (uint32_t)((net->now - tp->syn_stamp) / NSEC_PER_USEC));
-	else if (tp->ts_ok && seg->opt.has_ts && seg->opt.tsecr)
-		tcp_rtt_sample(tp, MAX(tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr, 1U) % 60000 *
-					   1000);
-	else if (tp->total_retrans)
-		tp->rto_us = TCP_RTO_FALLBACK_US;
+	if (tp->total_retrans == 0 && tp->syn_stamp) {
+		rtt_us = (uint32_t)((net->now - tp->syn_stamp) / NSEC_PER_USEC);
+	} else if (tp->ts_ok && seg->opt.has_ts && seg->opt.tsecr) {
+		rtt_us = MAX(tcp_ts_clock(net, tp->ts_off) - seg->opt.tsecr, 1U) % 60000 * 1000;
+	} else {
+		if (tp->total_retrans)
+			tp->rto_us = TCP_RTO_FALLBACK_US;
+		return;
+	}
+	tcp_update_rtt_min(tp, rtt_us);
+	tcp_rtt_sample(tp, rtt_us);
 }
 
 /**

@@ -62,6 +62,26 @@ TEST(test_reordering_within_the_window_resends_nothing)
 	conn_free(c);
 }
 
+/* An ACK that the peer may have delayed does not make the least round trip larger, however old that is. */
+TEST(test_least_round_trip_is_not_one_with_a_delayed_ack)
+{
+	struct tcp_conn *c = connected(false);
+	const struct tcp_sock *tp = tcp_sk(c->sock->sk);
+
+	conn_ms(c, 301 * 1000);
+	CHECK_EQ(conn_write(c, 100), 100);
+	seg_forget(c);
+	conn_ms(c, 140);
+	seg_in(c, ". 1:1(0) ack 101");
+	CHECK_EQ(tp->min_rtt_us, RTT_MS * 1000);
+	CHECK_EQ(conn_write(c, 100), 100);
+	seg_forget(c);
+	conn_ms(c, 90);
+	seg_in(c, ". 1:1(0) ack 201");
+	CHECK_EQ(tp->min_rtt_us, 90000);
+	conn_free(c);
+}
+
 /* One SACK is enough, when the time for reordering has passed (step 5, the timer). */
 TEST(test_reordering_timer_finds_the_loss)
 {
