@@ -151,6 +151,18 @@ static void uncount_orphan(struct tcp_sock *tp)
 	net->busy--;
 }
 
+/* No timer, segment or port of it is left; what was received stays. */
+static void leave_network(struct tcp_sock *tp)
+{
+	tcp_clear_timers(tp);
+	inet_ehash_remove(&tp->inet);
+	inet_listen_remove(&tp->inet);
+	if (!tp->inet.userlocks_port)
+		inet_put_port(tcp_to_sk(tp));
+	tcp_write_queue_purge(tp);
+	tcp_ofo_purge(tp);
+}
+
 /**
  * tcp_done() - the connection is over: CLOSED
  * @tp:  connection; an orphan's reference is given back, the caller holds one of its own
@@ -166,13 +178,7 @@ void tcp_done(struct tcp_sock *tp)
 	if (sk->state == TCP_SYN_SENT || sk->state == TCP_SYN_RECV)
 		mib_inc(sk->net, MIB_TcpAttemptFails);
 	tcp_set_state(tp, TCP_CLOSE);
-	tcp_clear_timers(tp);
-	inet_ehash_remove(&tp->inet);
-	inet_listen_remove(&tp->inet);
-	if (!tp->inet.userlocks_port)
-		inet_put_port(sk);
-	tcp_write_queue_purge(tp);
-	tcp_ofo_purge(tp);
+	leave_network(tp);
 	sk->shutdown = SHUTDOWN_MASK;
 	if (!sock_flag(sk, SOCK_DEAD)) {
 		sk->state_change(sk);
@@ -374,13 +380,7 @@ static int tcp_disconnect(struct sock *sk)
 	tcp_fastopen_child_end(tp, false);
 	if (old != TCP_CLOSE)
 		tcp_set_state(tp, TCP_CLOSE);
-	tcp_clear_timers(tp);
-	inet_ehash_remove(&tp->inet);
-	inet_listen_remove(&tp->inet);
-	if (!tp->inet.userlocks_port)
-		inet_put_port(sk);
-	tcp_write_queue_purge(tp);
-	tcp_ofo_purge(tp);
+	leave_network(tp);
 	skb_queue_purge(&sk->receive_queue);
 	forget_addresses(&tp->inet);
 	sk->shutdown = 0;

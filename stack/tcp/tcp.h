@@ -586,6 +586,7 @@ bool tcp_paws_reject(uint32_t ts_recent, ktime_t stamp, uint32_t tsval, ktime_t 
 /* ---- tcp_input.c ----------------------------------------------------------------------------- */
 /* Consumes seg->skb. */
 void tcp_segment_rcv(struct tcp_sock *tp, struct tcp_segment *seg);
+void tcp_carry_out(struct tcp_segment *seg, struct tcp_result r);
 void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_send_challenge_ack(struct tcp_sock *tp);
 bool tcp_oow_rate_limited(struct net *net, ktime_t *last);

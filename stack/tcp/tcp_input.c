@@ -606,7 +606,12 @@ static void send_what_is_due(struct tcp_sock *tp)
 		tcp_send_delayed_ack(tp);
 }
 
-static void carry_out(struct tcp_segment *seg, struct tcp_result r)
+/**
+ * tcp_carry_out() - does what was decided on a segment: it ends here, unless it was taken
+ * @seg: its skb is consumed, but for TCP_TAKEN
+ * @r:   the verdict
+ */
+void tcp_carry_out(struct tcp_segment *seg, struct tcp_result r)
 {
 	if (r.verdict == TCP_TAKEN)
 		return;
@@ -647,5 +652,5 @@ void tcp_segment_rcv(struct tcp_sock *tp, struct tcp_segment *seg)
 		send_what_is_due(tp);
 	if (sk->state == TCP_FIN_WAIT2 && sock_flag(sk, SOCK_DEAD))
 		tcp_orphan_fin_wait2(tp);
-	carry_out(seg, r);
+	tcp_carry_out(seg, r);
 }

@@ -247,23 +247,10 @@ struct inet_sock *tcp_lookup(const struct tcp_segment *seg)
 				    seg->dport, seg->iif);
 }
 
-/* A verdict on a segment for which there is no connection to tell. */
-static void finish_bare(struct tcp_segment *seg, struct tcp_result r)
-{
-	if (r.verdict == TCP_TAKEN)
-		return;
-	if (r.verdict == TCP_RESET)
-		tcp_send_reset(seg);
-	if (r.reason == SKB_NOT_DROPPED)
-		skb_consume(seg->skb);
-	else
-		skb_drop(seg->skb, r.reason);
-}
-
 /* RFC 9293 3.10.7.1: no connection; everything but a reset is answered with one. */
 static void tcp_rcv_closed(struct tcp_segment *seg)
 {
-	finish_bare(seg, TCP_RESULT(RESET, DROP_TCP_NO_SOCKET));
+	tcp_carry_out(seg, TCP_RESULT(RESET, DROP_TCP_NO_SOCKET));
 }
 
 static void timewait_segment(struct tcp_timewait *tw, struct tcp_segment *seg)
@@ -275,7 +262,7 @@ static void timewait_segment(struct tcp_timewait *tw, struct tcp_segment *seg)
 
 	r = tcp_timewait_rcv(tw, seg, &again, &isn);
 	if (!again) {
-		finish_bare(seg, r);
+		tcp_carry_out(seg, r);
 		return;
 	}
 	listener = inet_lookup_listener(seg->net, IPPROTO_TCP, &seg->saddr, seg->sport, &seg->daddr,
@@ -285,7 +272,7 @@ static void timewait_segment(struct tcp_timewait *tw, struct tcp_segment *seg)
 		return;
 	}
 	tcp_timewait_kill(tw);
-	finish_bare(seg, tcp_conn_request((struct tcp_sock *)(void *)listener, seg, isn));
+	tcp_carry_out(seg, tcp_conn_request((struct tcp_sock *)(void *)listener, seg, isn));
 }
 
 static void deliver(struct inet_sock *inet, struct tcp_segment *seg)
@@ -302,7 +289,7 @@ static void deliver(struct inet_sock *inet, struct tcp_segment *seg)
 	if (sk->prot == &tcp_timewait_prot)
 		timewait_segment((struct tcp_timewait *)(void *)inet, seg);
 	else if (sk->prot == &tcp_request_prot)
-		finish_bare(seg, tcp_request_rcv((struct tcp_request *)(void *)inet, seg));
+		tcp_carry_out(seg, tcp_request_rcv((struct tcp_request *)(void *)inet, seg));
 	else
 		tcp_segment_rcv(tcp_sk(sk), seg);
 	sock_put(sk);
