@@ -10,7 +10,8 @@
 #
 # "link" is tests/bench/impair_link.c: both stacks send through the very same link, with the same congestion control (CA,
 # cubic), to the same kernel. Medians of PAIRS (3) alternating pairs of SECONDS_EACH (6) seconds; Mbit/s of payload as
-# the receiver counts it. "beside" lets one flow of each share a link for twice as long, and tells the part of ours.
+# the receiver counts it. "beside" lets one flow of each share a link for twice as long, and tells the part of ours; a pair
+# is one run in which ours begins and one in which the kernel's does.
 
 set -eu
 : "${WIRESHIM_BUILD:=$PWD/build}" "${WIRESHIM_LINK:=$PWD/build/gcc/bench/impair_link}"
@@ -45,12 +46,17 @@ for end in us:us0 link:left0 link:right0 peer:peer0; do
 	! command -v ethtool >/dev/null || in_ns "${end%:*}" ethtool -K "${end#*:}" tso off gso off gro off 2>/dev/null || :
 done
 ip -n us addr add 10.77.0.3/24 dev us0
+# iperf3 -C changes a connection over that is established, and the kernel goes on pacing one that has begun with bbr: where
+# that is the machine's default, a paced CUBIC would be compared with one that is not. The route says it from the SYN on.
+ip -n us route change 10.77.0.0/24 dev us0 src 10.77.0.3 congctl "$CA"
 ip -n peer addr add 10.77.0.1/24 dev peer0
 
 in_ns peer iperf3 -s -p 5201 >/dev/null 2>&1 &
 in_ns peer iperf3 -s -p 5202 >/dev/null 2>&1 &
 link=''
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
+# Our host is there before the first run, as the kernel is.
+in_ns us "$WIRESHIM_BUILD/wireshim" run --dev us0 --addr 10.77.0.2/24 -- sleep infinity >/dev/null 2>&1 &
 for port in 5201 5202; do until [ -n "$(in_ns peer ss -Htln "sport = :$port")" ]; do :; done; done
 
 # set_link SCENARIO SEED: a new link; the two runs of a pair have the same seed, each pair another.
@@ -99,28 +105,36 @@ in_turn() {
 	awk -v n="$1" -v a="$a" -v b="$b" 'BEGIN { printf "%-10s %-10s %10.2f\n", n, "ratio", a / b }'
 }
 
-# The share of ours; which of the two starts first changes with each run.
-side_by_side() {
-	local shares=() i a b pid second=$((2 * SECONDS_EACH)) out
+# head_start FIRST SECOND SECONDS: Mbit/s of both. The second begins when the data connection of the first is there.
+head_start() {
+	local out pid second
 
 	out=$(mktemp)
+	one "$1" 5201 "$3" >"$out" & pid=$!
+	until [ "$(in_ns peer ss -Htn state established 'sport = :5201' | wc -l)" -ge 2 ] || ! kill -0 "$pid" 2>/dev/null; do
+		read -rt 0.01 <> <(:) || :
+	done
+	second=$(one "$2" 5202 "$3")
+	wait "$pid"
+	echo "$(cat "$out") $second"
+	rm -f "$out"
+}
+
+# The part of ours. Who begins has the queue to himself for the first round trips, so each pair is one run each.
+side_by_side() {
+	local first=() last=() shares=() i a b x y
+
 	for ((i = 0; i < PAIRS; i++)); do
 		set_link "$1" $((SEED + i))
-		if ((i % 2)); then
-			one kernel 5202 "$second" >"$out" & pid=$!
-			a=$(one wireshim 5201 "$second")
-			wait "$pid"
-			b=$(cat "$out")
-		else
-			one wireshim 5201 "$second" >"$out" & pid=$!
-			b=$(one kernel 5202 "$second")
-			wait "$pid"
-			a=$(cat "$out")
-		fi
-		shares+=("$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", a / (a + b) }')")
+		read -r a b <<<"$(head_start wireshim kernel $((2 * SECONDS_EACH)))"
+		set_link "$1" $((SEED + i))
+		read -r x y <<<"$(head_start kernel wireshim $((2 * SECONDS_EACH)))"
+		first+=("$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", a / (a + b) }')")
+		last+=("$(awk -v a="$y" -v b="$x" 'BEGIN { printf "%.2f", a / (a + b) }')")
+		shares+=("$(awk -v a="${first[i]}" -v b="${last[i]}" 'BEGIN { printf "%.3f", (a + b) / 2 }')")
 	done
-	rm -f "$out"
-	printf '%-10s %-10s %10s   %s\n' "$1" share "$(median "${shares[@]}")" "${shares[*]}"
+	printf '%-10s %-10s %10s   begins first: %s; second: %s\n' "$1" share "$(median "${shares[@]}")" \
+		"${first[*]}" "${last[*]}"
 }
 
 [ $# -gt 0 ] || set -- loss reorder policer beside
