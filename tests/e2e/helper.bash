@@ -47,6 +47,12 @@ needs_product() {
 	fi
 }
 
+# A tcpdump that captures gives up the rights of root first, by setgroups(2); a user namespace may not let it.
+needs_dump() {
+	command -v tcpdump >/dev/null || skip "tcpdump is not installed"
+	[ "$(cat /proc/self/setgroups)" = allow ] || skip "tcpdump cannot change its user in this namespace"
+}
+
 # --- namespaces -------------------------------------------------------------------------------------------------------
 
 # netns_add NAME: a namespace with its loopback up and nothing but IPv4.

@@ -11,7 +11,8 @@ KERNEL_PEER=10.78.0.1
 KERNEL_US=10.78.0.2
 
 setup_file() {
-	command -v tshark tcpdump >/dev/null || skip "tshark or tcpdump is not installed"
+	command -v tshark >/dev/null || skip "tshark is not installed"
+	needs_dump
 	topo_up
 	netns_add two
 	ip link add two0 netns two type veth peer name peer1 netns peer

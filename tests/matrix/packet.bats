@@ -31,7 +31,8 @@ count() { tcpdump -n -r "$1" 2>/dev/null | wc -l; }
 @test "tcpdump: another program's transfer, frame for frame as --capture has it" {
 	local ours
 
-	needs tcpdump tshark curl
+	needs tshark curl
+	needs_dump
 	start_dump dump shim -i us0 tcp port 80
 	run shim curl -s "http://$PEER/hello"
 	assert_eq "$output" hello
@@ -46,7 +47,8 @@ count() { tcpdump -n -r "$1" 2>/dev/null | wc -l; }
 }
 
 @test "tcpdump: as a tcpdump of the kernel's sees it on the peer" {
-	needs tcpdump tshark
+	needs tshark
+	needs_dump
 	start_dump ours shim -i us0 icmp
 	start_dump theirs on_peer -i peer0 icmp
 	run shim ping -c 5 -i 0.05 -W 2 "$PEER"
@@ -59,7 +61,7 @@ count() { tcpdump -n -r "$1" 2>/dev/null | wc -l; }
 }
 
 @test "tcpdump: ends after -c, prints as it goes" {
-	needs tcpdump
+	needs_dump
 	start_bg dump shim tcpdump -Z root -n -l -i us0 -c 4 icmp
 	wait_for 'grep -q listening "$(err dump)"'
 	on_peer ping -c 2 -i 0.1 -W 2 "$US"
@@ -70,7 +72,7 @@ count() { tcpdump -n -r "$1" 2>/dev/null | wc -l; }
 }
 
 @test "tcpdump: immediate mode, a short snapshot, no promiscuous mode" {
-	needs tcpdump
+	needs_dump
 	start_bg dump shim tcpdump -Z root -n -l --immediate-mode -s 40 -p -i us0 -c 2 'icmp[icmptype] == icmp-echo'
 	wait_for 'grep -q listening "$(err dump)"'
 	on_peer ping -c 2 -i 0.05 -W 2 "$US"
@@ -80,7 +82,7 @@ count() { tcpdump -n -r "$1" 2>/dev/null | wc -l; }
 }
 
 @test "tcpdump: every device at once, and the filter's negation" {
-	needs tcpdump
+	needs_dump
 	start_bg dump shim tcpdump -Z root -n -l -e -i any -c 2 'not arp and icmp and not port 53'
 	wait_for 'grep -q listening "$(err dump)"'
 	on_peer ping -c 1 -W 2 "$US"
@@ -103,7 +105,8 @@ count() { tcpdump -n -r "$1" 2>/dev/null | wc -l; }
 @test "tcpdump: a large transfer, nothing lost unseen" {
 	local line captured
 
-	needs tcpdump curl
+	needs curl
+	needs_dump
 	start_dump dump shim -i us0 -s 96 tcp port 80
 	run shim curl -s -o "$BATS_TEST_TMPDIR/got" "http://$PEER/5m"
 	assert_status 0
