@@ -285,6 +285,7 @@ struct tcp_sock {
 	uint32_t rcv_nxt;
 	uint32_t rcv_wup;       /* rcv_nxt when the window was last announced */
 	uint32_t rcv_wnd;       /* window announced then */
+	uint32_t rcv_wnd_more;  /* bytes behind it that an earlier one had room for: less than a unit of the scale */
 	uint32_t rcv_ssthresh;  /* announce no more: grows with what arrives; 0 = no limit yet */
 	uint32_t copied_seq;    /* next byte for the program */
 	uint32_t rcv_up;        /* urgent pointer, valid with urg_state */

@@ -41,12 +41,14 @@ void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool ws
 }
 
 /**
- * tcp_receive_window() - what is left of the window last announced
+ * tcp_receive_window() - what is left of the largest window that has been announced
  * @tp:  connection
+ *
+ * Source:  RFC 7323 2.4 (1), (2): what any ACK of ours had room for is in the window
  */
 uint32_t tcp_receive_window(const struct tcp_sock *tp)
 {
-	int32_t left = (int32_t)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt);
+	int32_t left = (int32_t)(tp->rcv_wup + tp->rcv_wnd + tp->rcv_wnd_more - tp->rcv_nxt);
 
 	return left > 0 ? (uint32_t)left : 0;
 }
@@ -95,23 +97,35 @@ uint32_t tcp_free_window(const struct tcp_sock *tp)
 	return unscaled_window(tp, space, full, mss);
 }
 
+/*
+ * @old bytes were promised, which the scale cannot say: a little more as long as the buffer has room for it,
+ * as Linux; else a little less, or the edge would creep beyond the buffer with small segments.
+ */
+static uint32_t promise_in_units(const struct tcp_sock *tp, uint32_t old)
+{
+	uint32_t unit = 1U << tp->rcv_wscale, more = (old + unit - 1) / unit * unit;
+
+	if (more > old && (int64_t)tcp_rmem_used(tp) + more > tp->inet.sk.rcvbuf)
+		return old / unit * unit;
+	return more;
+}
+
 /**
  * tcp_select_window() - decide on the window to announce in a segment that leaves now
- * @tp:  connection; rcv_wnd and rcv_wup are moved
+ * @tp:  connection; rcv_wnd, rcv_wup and rcv_wnd_more are moved
  *
- * Source:  RFC 9293 3.8.6: never shrink
+ * Source:  RFC 9293 3.8.6: never shrink; by less than what the scale can say: RFC 7323 2.4
  * Return:  bytes, representable in 16 bits after scaling
  */
 uint32_t tcp_select_window(struct tcp_sock *tp)
 {
-	uint32_t old = tcp_receive_window(tp), win = tcp_free_window(tp),
-		 unit = 1U << tp->rcv_wscale;
+	uint32_t old = tcp_receive_window(tp), win = tcp_free_window(tp);
 	struct net *net = tcp_net(tp);
 
 	if (win < old) {
 		if (win == 0)
 			mib_inc(net, MIB_TcpExtTCPWantZeroWindowAdv);
-		win = (old + unit - 1) / unit * unit;
+		win = promise_in_units(tp, old);
 	}
 	win = MIN(win, 65535U << tp->rcv_wscale);
 	if (win == 0 && tp->rcv_wnd)
@@ -119,6 +133,7 @@ uint32_t tcp_select_window(struct tcp_sock *tp)
 	else if (win && tp->rcv_wnd == 0)
 		mib_inc(net, MIB_TcpExtTCPFromZeroWindowAdv);
 	tp->rcv_wnd = win;
+	tp->rcv_wnd_more = old > win ? old - win : 0;
 	tp->rcv_wup = tp->rcv_nxt;
 	return win;
 }

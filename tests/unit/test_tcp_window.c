@@ -145,6 +145,36 @@ TEST(test_window_announced_never_shrinks)
 	conn_free(c);
 }
 
+/*
+ * RFC 7323 2.4: nor, with a scale whose grain is 128 bytes, by more than that, and what any of the windows had room for
+ * is taken. The edge does not creep ahead of the buffer either, a grain with each small segment, until text that the
+ * window has room for is dropped.
+ */
+TEST(test_window_that_is_scaled_keeps_its_promise)
+{
+	struct tcp_conn *c = conn_established(&(struct tcp_params){ .wscale = 1 + 7, .rcvbuf = 16384 });
+	uint32_t edge = 0, seq = 1, steps = 0;
+	struct pkt p;
+
+	while (edge == 0 || seq + 77 <= edge) {
+		seg_in(c, ". %u:%u(77) ack 1", seq, seq + 77);
+		seq += 77;
+		conn_ms(c, 250);
+		while (seg_take(c, &p)) {
+			uint32_t now = p.ack + ((uint32_t)p.win << 7);
+
+			CHECK_GT((int32_t)(now - edge), -128);
+			CHECK_EQ(p.ack, seq);
+			edge = MAX(edge, now);
+			steps++;
+		}
+	}
+	CHECK_GT(steps, 200);
+	CHECK_EQ(c->net->mib[MIB_TcpExtTCPRcvQDrop], 0);
+	CHECK_EQ(conn_read(c, 100000), (ssize_t)seq - 1);
+	conn_free(c);
+}
+
 /* Sends text in segments of @len bytes up to the edge that was announced; the reader does not read. */
 static uint32_t fill_window(struct tcp_conn *c, uint32_t len)
 {
