@@ -4,6 +4,8 @@
  */
 #include "tests/unit/tcp_fixture.h"
 
+#include "stack/tcp/tcp.h"
+
 /* ---- what must not matter: RFC 9293 3.1 (MUST-6, MUST-7) ------------------------------------- */
 
 TEST(test_unknown_option_in_syn_is_skipped)
@@ -221,6 +223,39 @@ TEST(test_paws_rejects_an_old_timestamp)
 	seg_out(c, ". 1:1(0) ack 1 <nop,nop,TS val 0 ecr 1000>");
 	CHECK_EQ(conn_read(c, 10), -EAGAIN);
 	CHECK_EQ(c->net->mib[MIB_TcpExtPAWSEstab], 1);
+	conn_free(c);
+}
+
+/* RFC 7323 5.3: PAWS is asked before the window: what is both old and outside of it counts as old. */
+TEST(test_paws_comes_before_the_window)
+{
+	struct tcp_conn *c = conn_established(&ts_on);
+
+	seg_in(c, "P. 200001:200011(10) ack 1 <nop,nop,TS val 999 ecr 0>");
+	seg_out(c, ". 1:1(0) ack 1 <nop,nop,TS val 0 ecr 1000>");
+	CHECK_EQ(c->net->mib[MIB_TcpExtPAWSEstab], 1);
+	seg_in(c, "P. 200001:200011(10) ack 1 <nop,nop,TS val 1001 ecr 0>");
+	seg_out(c, ". 1:1(0) ack 1 <nop,nop,TS val 0 ecr 1000>"); /* nor is its timestamp remembered */
+	CHECK_EQ(c->net->mib[MIB_TcpExtPAWSEstab], 1);
+	conn_free(c);
+}
+
+/* RFC 7323 7: the clock begins somewhere else for each peer, which tells nobody how long we have been up. */
+TEST(test_ts_clock_has_an_offset_for_each_peer)
+{
+	static const uint32_t peers[] = { PEER_ADDR, PEER_ADDR + 1, PEER_ADDR + 2 };
+	struct tcp_conn *c = conn_new(NULL);
+	struct inet_addr us = inet_addr_v4(LOCAL_ADDR), them;
+	uint32_t off[ARRAY_SIZE(peers)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+		them = inet_addr_v4(peers[i]);
+		off[i] = tcp_secure_ts_off(c->net, &us, &them);
+		CHECK_EQ(tcp_secure_ts_off(c->net, &us, &them), off[i]);
+		CHECK_EQ(tcp_ts_clock(c->net, off[i]), (uint32_t)(c->net->now / NSEC_PER_MSEC) + off[i]);
+	}
+	CHECK_NE(off[0], off[1]);
+	CHECK_NE(off[1], off[2]);
 	conn_free(c);
 }
 

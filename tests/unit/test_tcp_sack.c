@@ -258,6 +258,28 @@ TEST(test_sack_recovery_ends_at_recovery_point)
 	conn_free(c);
 }
 
+/* RFC 6675 5 (A): what was SACKed above it is still known when the recovery ends. */
+TEST(test_sack_beyond_recovery_point_is_kept)
+{
+	struct tcp_conn *c = sending_without_rack(20);
+	const struct tcp_sock *tp = tcp_sk(c->sock->sk);
+
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u>", SEG(1), SEG(10));
+	CHECK_EQ(c->net->mib[MIB_TcpExtTCPSackRecovery], 1);
+	CHECK_GE(seg_forget(c), 4); /* the first again, and new text: 10 and so on */
+	/* 11 and 12 arrive in front of 10, and then the first. */
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,sack %u:%u %u:%u>", SEG(11), SEG(13), SEG(1), SEG(10));
+	seg_in(c, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", SEG(10), SEG(11), SEG(13));
+	CHECK_NE(tp->ca_state, CA_RECOVERY);
+	CHECK_EQ(tp->sacked_out, 2);
+	seg_forget(c);
+	/* One more is enough for DupThresh: 10 is lost. */
+	seg_in(c, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", SEG(10), SEG(11), SEG(14));
+	CHECK_EQ(c->net->mib[MIB_TcpExtTCPSackRecovery], 2);
+	seg_out(c, ". %u:%u(1460) ack 1", SEG(10), SEG(11));
+	conn_free(c);
+}
+
 /* RFC 6675 5 (4) NextSeg() (4): the rescue retransmission of the last segment. */
 TEST(test_sack_rescue_retransmits_the_tail)
 {
