@@ -182,11 +182,10 @@ static void save_syn(struct tcp_request *req, uint8_t what, const struct tcp_seg
 static void answer_by_cookie(struct tcp_sock *listener, struct tcp_request *req)
 {
 	req->cookie = true;
-	req->ecn_ok = false; /* a cookie has no place for it */
 	req->iss = tcp_cookie_isn(req);
 	/* Without timestamps there is no place for these. */
 	if (!req->ts_ok) {
-		req->sack_ok = req->wscale_ok = false;
+		req->sack_ok = req->wscale_ok = req->ecn_ok = false;
 		req->snd_wscale = req->rcv_wscale = 0;
 	}
 	tcp_cookie_sent(listener);
@@ -576,7 +575,6 @@ struct tcp_result tcp_cookie_rcv(struct tcp_sock *listener, struct tcp_segment *
 	if (!req)
 		return listen_drop(seg->net, SKB_DROP_NO_MEMORY);
 	req->cookie = true;
-	req->ecn_ok = false;
 	queue_request(req, listener);
 	sock_hold(&req->inet.sk);
 	r = complete_request(req, seg);

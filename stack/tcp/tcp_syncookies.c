@@ -11,7 +11,7 @@
  *
  * An ACK whose number is not such a sum of this or the last minute is no answer to a SYN-ACK of ours. A
  * blind attacker hits one with 4 * 2 / 2^32 a segment, and only while the listener has sent cookies in
- * the last two minutes. Price: no window scale and no SACK for peers without timestamps, one of four
+ * the last two minutes. Price: no window scale, SACK and ECN for peers without timestamps, one of four
  * segment sizes, and no SYN-ACK is repeated when it or the ACK is lost.
  *
  * The lifetime of a cookie is given in minutes of the stack's clock; the keys are the namespace's own.
@@ -99,16 +99,22 @@ uint32_t tcp_cookie_ts(const struct tcp_request *req)
 
 	if (req->sack_ok)
 		opts |= TS_OPT_SACK;
+	if (req->ecn_ok)
+		opts |= TS_OPT_ECN;
 	ts = (now & ~TS_OPT_BITS) | opts;
 	if (ts > now)
 		ts -= TS_OPT_BITS + 1;
 	return ts + req->ts_off;
 }
 
-/* What the SYN had offered, from the echo of our TSval. False: what we never agree on now. */
-static bool decode_options(const struct tcp_segment *seg, uint32_t ts_off, struct tcp_options *syn)
+/*
+ * What the SYN had offered, from the echo of our TSval; of ECN what both had agreed on. False: what we
+ * never agree on now.
+ */
+static bool decode_options(const struct tcp_segment *seg, uint32_t ts_off, struct tcp_segment *as_syn)
 {
 	const struct tcp_sysctls *sysctl = &seg->net->tcp->sysctl;
+	struct tcp_options *syn = &as_syn->opt;
 	uint32_t opts;
 
 	if (!seg->opt.has_ts)
@@ -116,6 +122,8 @@ static bool decode_options(const struct tcp_segment *seg, uint32_t ts_off, struc
 	if (!sysctl->timestamps)
 		return false;
 	opts = (seg->opt.tsecr - ts_off) & TS_OPT_BITS;
+	if (opts & TS_OPT_ECN)
+		as_syn->flags |= TCPHDR_ECE | TCPHDR_CWR;
 	syn->has_ts = true;
 	syn->tsval = seg->opt.tsval;
 	syn->has_sack_ok = opts & TS_OPT_SACK;
@@ -171,8 +179,9 @@ bool tcp_cookie_check(const struct tcp_sock *listener, const struct tcp_segment 
 	*syn = *seg;
 	syn->seq = seg->seq - 1;
 	syn->flags = TCPHDR_SYN;
+	syn->ecn = INET_ECN_NOT_ECT;
 	memset(&syn->opt, 0, sizeof(syn->opt));
 	syn->opt.has_mss = true;
 	syn->opt.mss = mss;
-	return decode_options(seg, tcp_secure_ts_off(net, &inet.saddr, &inet.daddr), &syn->opt);
+	return decode_options(seg, tcp_secure_ts_off(net, &inet.saddr, &inet.daddr), syn);
 }

@@ -112,6 +112,50 @@ TEST(test_cookie_without_timestamps_agrees_on_nothing)
 	conn_free(c);
 }
 
+/* RFC 3168 6.1.1: ECN is one of them; without timestamps there is no place for it. */
+TEST(test_cookie_keeps_ecn_in_the_timestamp)
+{
+	struct tcp_conn *c = flooded(&(struct tcp_params){ .ts = true });
+
+	seg_in(c, "SEW 0:0(0) <mss 1460,nop,nop,TS val 1000 ecr 0>");
+	seg_out(c, "SE. 0:0(0) ack 1 <...>");
+	seg_in(c, ". 1:1(0) ack 1 <nop,nop,TS val 1001 ecr 0>");
+	CHECK_EQ(count(c, MIB_TcpExtSyncookiesRecv), 1);
+	conn_accept(c);
+	CHECK(tcp_sk(c->sock->sk)->ecn_flags & TCP_ECN_OK);
+	conn_free(c);
+
+	c = flooded(NULL);
+	seg_in(c, "SEW 0:0(0) <mss 1460>");
+	seg_out(c, "S. 0:0(0) ack 1 <mss 1460>");
+	seg_in(c, ". 1:1(0) ack 1");
+	conn_accept(c);
+	CHECK(!(tcp_sk(c->sock->sk)->ecn_flags & TCP_ECN_OK));
+	conn_free(c);
+}
+
+/* Who did not ask for it does not get it, and nobody does once it is off (net.ipv4.tcp_ecn). */
+TEST(test_cookie_agrees_on_ecn_by_both_sides_only)
+{
+	static const struct { const char *syn, *synack; int ecn_then; } rows[] = {
+		{ "S", "S.", 2 },
+		{ "SE", "S.", 2 },
+		{ "SEW", "SE.", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct tcp_conn *c = flooded(&(struct tcp_params){ .ts = true });
+
+		seg_in(c, "%s 0:0(0) <mss 1460,nop,nop,TS val 1000 ecr 0>", rows[i].syn);
+		seg_out(c, "%s 0:0(0) ack 1 <...>", rows[i].synack);
+		c->net->tcp->sysctl.ecn = rows[i].ecn_then;
+		seg_in(c, ". 1:1(0) ack 1 <nop,nop,TS val 1001 ecr 0>");
+		conn_accept(c);
+		CHECK(!(tcp_sk(c->sock->sk)->ecn_flags & TCP_ECN_OK));
+		conn_free(c);
+	}
+}
+
 /* The largest size of the table that does not exceed the peer's. */
 TEST(test_cookie_tells_the_segment_size)
 {
