@@ -377,6 +377,9 @@ struct tcp_sock {
 	bool reno_guard;            /* duplicate ACKs for reno_recover may be of the last recovery's making */
 	uint32_t reno_recover;
 	uint32_t prr_delivered, prr_out; /* bytes in this reduction */
+	bool cwr_to_one;            /* for a mark at the least window: it ends at one segment */
+	uint8_t ecn_backoff;        /* marks in a row at a window of one segment */
+	ktime_t ecn_hold;           /* no text before then, for these */
 	uint32_t prior_cwnd;        /* before the reduction */
 	uint32_t prior_ssthresh;    /* that an undo returns to; 0 = none */
 	bool undo_possible;         /* the last reduction may yet prove needless */
@@ -644,6 +647,7 @@ void tcp_init_cwnd_reduction(struct tcp_sock *tp);
 void tcp_cwnd_reduction(struct tcp_sock *tp, uint32_t delivered, uint32_t lost, bool advanced);
 void tcp_end_cwnd_reduction(struct tcp_sock *tp);
 void tcp_enter_cwr(struct tcp_sock *tp);
+bool tcp_ecn_holds(struct tcp_sock *tp);
 
 /* ---- tcp_undo.c ------------------------------------------------------------------------------ */
 void tcp_init_undo(struct tcp_sock *tp);

@@ -269,6 +269,8 @@ static void tell_algorithm(struct tcp_sock *tp, const struct tcp_ack_news *news)
 
 	if (news->ece)
 		count_marks(tp, news);
+	else if (news->acked)
+		tp->ecn_backoff = 0;
 	tcp_cong_ack_event(tp, (news->ece ? CA_ACK_ECE : 0U) |
 				       (news->window_moved ? CA_ACK_WIN_UPDATE : 0U) |
 				       (is_dubious(tp, news) ? CA_ACK_SLOWPATH : 0U));

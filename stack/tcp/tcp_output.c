@@ -260,6 +260,8 @@ static void send_allowed(struct tcp_sock *tp, bool more)
 	uint32_t had = tp->snd_nxt;
 	bool limited = false;
 
+	if (tp->ecn_hold && tcp_ecn_holds(tp))
+		return;
 	while (!tp->send_new_only && tp->lost_out && !tcp_pacing_check(tp) && tcp_send_lost(tp))
 		;
 	while (tcp_unsent(tp) && !tcp_pacing_check(tp) && send_new(tp, tcp_pipe(tp), more, &limited))

@@ -346,6 +346,86 @@ TEST(test_reduction_once_a_window)
 	}
 }
 
+/* An ACK with a mark for all that is under way, 20 ms later. */
+static void mark_flight(struct tcp_conn *c)
+{
+	conn_ms(c, 20);
+	ack_with_ece(c, (tcp_of(c)->snd_nxt - tcp_of(c)->iss - 1) / SMSS);
+}
+
+/* RFC 9438 4.6: a loss leaves two segments, marks one. */
+TEST(test_marks_go_on_to_one_segment)
+{
+	static const char *const cong[] = { "reno", "cubic" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cong); i++) {
+		struct tcp_conn *c = sending(cong[i]);
+		struct tcp_sock *tp = tcp_of(c);
+
+		for (int n = 0; n < 12 && tp->snd_cwnd > SMSS; n++) {
+			mark_flight(c);
+			CHECK_GT(seg_forget(c), 0); /* nothing is held back so far */
+			CHECK_GE(tp->snd_ssthresh, 2 * SMSS);
+		}
+		CHECK_EQ(tp->snd_cwnd, SMSS);
+		/* Without marks it grows again. */
+		conn_ms(c, 20);
+		seg_in(c, ". 1:1(0) ack %u", tp->snd_nxt - tp->iss);
+		CHECK_EQ(tp->ca_state, CA_OPEN);
+		CHECK_EQ(tp->snd_cwnd, 2 * SMSS);
+		CHECK_EQ(seg_forget(c), 2);
+		conn_free(c);
+	}
+}
+
+/* RFC 3168 6.1.2, RFC 9438 4.6: and then the next segment waits for a timeout, that doubles. */
+TEST(test_marks_at_one_segment_slow_down_further)
+{
+	struct tcp_conn *c = sending("cubic");
+	struct tcp_sock *tp = tcp_of(c);
+
+	while (tp->snd_cwnd > SMSS) {
+		mark_flight(c);
+		seg_forget(c);
+	}
+	for (unsigned int n = 0; n < 3; n++) {
+		mark_flight(c);
+		seg_none(c);
+		conn_ms(c, ((uint64_t)tcp_rto_us(tp) << n) / 1000 - 1);
+		seg_none(c);
+		conn_ms(c, 2);
+		CHECK_EQ(seg_forget(c), 1);
+		CHECK_EQ(tp->snd_cwnd, SMSS);
+	}
+	CHECK_EQ(tp->total_retrans, 0);
+	/* The first ACK without a mark ends it. */
+	conn_ms(c, 20);
+	seg_in(c, ". 1:1(0) ack %u", tp->snd_nxt - tp->iss);
+	CHECK_EQ(seg_forget(c), 2);
+	conn_free(c);
+}
+
+/* The rate's own bound: no longer than the longest timeout. */
+TEST(test_marks_without_end_leave_a_segment_in_two_minutes)
+{
+	struct tcp_conn *c = sending("reno");
+	struct tcp_sock *tp = tcp_of(c);
+	unsigned int wait = 0;
+
+	while (tp->snd_cwnd > SMSS) {
+		mark_flight(c);
+		seg_forget(c);
+	}
+	for (unsigned int n = 0; n < 14; n++) {
+		mark_flight(c);
+		wait = seg_wait(c, TCP_RTO_MAX_US / 1000 + 1);
+		CHECK_EQ(seg_forget(c), 1);
+	}
+	CHECK_GE(wait, TCP_RTO_MAX_US / 1000 - 1);
+	CHECK_EQ(tp->total_retrans, 0);
+	conn_free(c);
+}
+
 /* 6.1.2: a loss is a reduction as well. */
 TEST(test_cwr_after_loss)
 {
