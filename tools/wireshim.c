@@ -2,33 +2,11 @@
 /* The command: finds the verb. Each verb has a file; `host` is shim/host/main.c. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tools/wireshim.h"
 
 /* Of the host's library, which is linked into the command. */
 int wireshim_host_main(void);
-
-/**
- * complain() - one line on standard error, in one write
- *
- * Return: EXIT_USAGE, so that it can be returned at once
- */
-int complain(const char *fmt, ...)
-{
-	char line[1024];
-	va_list args;
-	int len = snprintf(line, sizeof(line), "wireshim: "), n;
-
-	va_start(args, fmt);
-	n = vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, args);
-	va_end(args);
-	if (n > 0)
-		len = len + n > (int)sizeof(line) - 2 ? (int)sizeof(line) - 2 : len + n;
-	line[len++] = '\n';
-	(void)!write(STDERR_FILENO, line, (size_t)len);
-	return EXIT_USAGE;
-}
 
 static int show_help(void)
 {

@@ -244,13 +244,13 @@ can_be_nobody() {
 
 # --- waiting ----------------------------------------------------------------------------------------------------------
 
-# wait_for CONDITION [SECONDS]: evaluates it every 20 ms until it holds; fails after SECONDS (10).
+# wait_for CONDITION [SECONDS]: evaluates it every 20 ms until it holds; fails after SECONDS (20).
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + ${2:-10} * 1000000))
+	local end=$((${EPOCHREALTIME/./} + ${2:-20} * 1000000))
 
 	until eval "$1"; do
 		if [ "${EPOCHREALTIME/./}" -gt "$end" ]; then
-			echo "waited ${2:-10} s in vain for: $1"
+			echo "waited ${2:-20} s in vain for: $1"
 			return 1
 		fi
 		read -rt 0.02 -u "$NEVER" || true
