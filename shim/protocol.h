@@ -43,7 +43,7 @@
 #include <sys/socket.h>
 
 enum {
-	WIRESHIM_MAGIC = 0x77736836, /* "wsh6": changes with any change of this file */
+	WIRESHIM_MAGIC = 0x77736837, /* "wsh7": changes with any change of this file */
 	GATE_BYTES = 512,
 	CTL_DATA_MAX = 65536,
 	DGRAM_PAYLOAD_MAX = 65535,
@@ -106,6 +106,8 @@ enum ctl_op {
 	CTL_IFADDRS,      /* reply data = struct ctl_ifaddr of each interface, then of each address */
 	CTL_REASON,       /* data = text: why the socket is the host's; cookie 0: why one was left to the
 	                   * kernel or refused. For reports */
+	CTL_SYSCTL,       /* data = text "" (all settings), "NAME", "FOLDER" or "NAME=VALUE"; reply data = lines
+	                   * "NAME = VALUE", or the one-line reason */
 	CTL_OPTIONS,      /* the socket is about to become the kernel's: reply data = struct ctl_option with
 	                   * its value, of each option that was set; the port on the kernel's loopback is free */
 };

@@ -37,7 +37,7 @@ rule() {
 
 rule shim/program 'shim/(protocol|rules|reach)\.h|shim/program/.*|netif/raw_syscall\.h' \
 	'shim/program sees shim/protocol.h, shim/rules.h, shim/reach.h and netif/raw_syscall.h only'
-rule shim/host 'shim/(protocol\.h|host/.*)|stack/stack\.h|stack/core/(socket|types|list)\.h|stack/packet/packet\.h|stack/inet/(devinet|route|arp)\.h|netif/(netif|sys|impair)\.h' \
+rule shim/host 'shim/(protocol\.h|host/.*)|stack/stack\.h|stack/core/(socket|types|list|sysctl)\.h|stack/packet/packet\.h|stack/inet/(devinet|route|arp)\.h|netif/(netif|sys|impair)\.h' \
 	'shim/host sees shim/protocol.h, stack/stack.h, stack/core/socket.h, the configuration of stack/inet, netif'
 rule stack/core 'stack/core/.*' 'stack/core goes up by ops tables only'
 rule stack/inet 'stack/(core|inet)/.*' 'stack/inet sees stack/core'

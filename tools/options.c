@@ -16,7 +16,7 @@ static const char *const arguments[OPT_MAX] = {
 	[OPT_DNS] = "A.B.C.D", [OPT_MAC] = "MAC", [OPT_MTU] = "BYTES", [OPT_HOSTNAME] = "NAME",
 	[OPT_CAPTURE] = "FILE", [OPT_CAPTURE_FILTER] = "EXPR", [OPT_CAPTURE_SNAPLEN] = "BYTES",
 	[OPT_LOOPBACK] = "kernel|stack", [OPT_LOG] = "LEVEL",
-	[OPT_IMPAIR] = "SPEC|@FILE", [OPT_SEED] = "N",
+	[OPT_SYSCTL] = "NAME=VALUE", [OPT_IMPAIR] = "SPEC|@FILE", [OPT_SEED] = "N",
 };
 
 static const char *const meanings[OPT_MAX] = {
@@ -32,6 +32,7 @@ static const char *const meanings[OPT_MAX] = {
 	[OPT_CAPTURE_FILTER] = "only frames that match, as in tcpdump ('tcp port 80')",
 	[OPT_CAPTURE_SNAPLEN] = "bytes kept of each frame (default: all)",
 	[OPT_LOOPBACK] = "whose 127.0.0.0/8 the programs see (default: the kernel's)",
+	[OPT_SYSCTL] = "a setting of the stack, under Linux's name (net.ipv4.tcp_ecn=1); may be repeated",
 	[OPT_IMPAIR] = "make the link worse: 'delay 20ms loss 1%', see README.md; may be repeated",
 	[OPT_SEED] = "of all that --impair leaves to chance (default: a random one)",
 	[OPT_LOG] = "off, err, warn, info or debug, to standard error",

@@ -46,17 +46,15 @@ static int see_host(const char *key, void *arg)
 	return 0;
 }
 
-/* The host that the options name; 1: they name none. */
-static int chosen(int argc, char **argv, char key[CONFIG_KEY_SIZE])
+/* The host that the options name; 1: they name none. *first = index of what follows the options. */
+static int chosen(int argc, char **argv, char key[CONFIG_KEY_SIZE], int *first)
 {
 	const char *inherited = getenv("WIRESHIM_SOCKET");
 	struct host_config cfg;
-	int first, ret;
+	int ret;
 
 	config_init(&cfg);
-	ret = options_parse(argc, argv, &cfg, NULL, &first);
-	if (ret == 0 && first < argc)
-		ret = complain("%s takes no arguments but options", argv[0]);
+	ret = options_parse(argc, argv, &cfg, NULL, first);
 	if (ret == 0 && !cfg.text[OPT_HOST] && !(cfg.text[OPT_DEV] && cfg.text[OPT_ADDR])) {
 		if (inherited && strncmp(inherited, "wireshim/", 9) == 0)
 			snprintf(key, CONFIG_KEY_SIZE, "%s", inherited + 9);
@@ -69,7 +67,8 @@ static int chosen(int argc, char **argv, char key[CONFIG_KEY_SIZE])
 	return ret;
 }
 
-static int explain(const char *key, int ret)
+/** host_explain() - one line on why a host could not be asked; the exit status */
+int host_explain(const char *key, int ret)
 {
 	if (ret == -ECONNREFUSED || ret == -EAGAIN)
 		return complain("no host %s runs in this network namespace", key);
@@ -78,16 +77,23 @@ static int explain(const char *key, int ret)
 	return complain("host %s: %s", key, strerror(-ret));
 }
 
+static int no_arguments(const char *verb)
+{
+	return complain("%s takes no arguments but options", verb);
+}
+
 /** verb_status() - wireshim status [--host NAME | --dev IFACE --addr ADDR]: without options, of all hosts */
 int verb_status(int argc, char **argv)
 {
 	struct hosts hosts = { .print = true };
 	char key[CONFIG_KEY_SIZE];
-	int ret = chosen(argc, argv, key);
+	int first = argc, ret = chosen(argc, argv, key, &first);
 
+	if (first < argc)
+		return no_arguments(argv[0]);
 	if (ret == 0) {
 		ret = report(key);
-		return ret ? explain(key, ret) : 0;
+		return ret ? host_explain(key, ret) : 0;
 	}
 	if (ret != 1)
 		return ret;
@@ -99,13 +105,18 @@ int verb_status(int argc, char **argv)
 	return hosts.failed;
 }
 
-/** verb_stop() - wireshim stop [--host NAME | --dev IFACE --addr ADDR]: without options, the only host */
-int verb_stop(int argc, char **argv)
+/**
+ * host_connect() - a connection to the host that the options name; without any, to the only one
+ * @argc:  as the verb has it
+ * @first: index of what follows the options
+ *
+ * Return: 0; an exit status after one line
+ */
+int host_connect(int argc, char **argv, struct client *c, int *first)
 {
 	struct hosts hosts = { .print = false };
-	char key[CONFIG_KEY_SIZE], reply[64];
-	struct client c;
-	int ret = chosen(argc, argv, key);
+	char key[CONFIG_KEY_SIZE];
+	int ret = chosen(argc, argv, key, first);
 
 	if (ret == 1) {
 		ret = client_each(see_host, &hosts);
@@ -118,13 +129,27 @@ int verb_stop(int argc, char **argv)
 	} else if (ret) {
 		return ret;
 	}
-	ret = client_dial(&c, key);
-	if (ret == 0) {
-		ret = client_call(&c, CTL_STOP, NULL, 0, reply, sizeof(reply), NULL);
-		/* It has ended when it lets go of the connection. */
-		if (ret == 0)
-			(void)client_call(&c, CTL_STATS, NULL, 0, NULL, 0, NULL);
+	ret = client_dial(c, key);
+	return ret ? host_explain(key, ret) : 0;
+}
+
+/** verb_stop() - wireshim stop [--host NAME | --dev IFACE --addr ADDR]: without options, the only host */
+int verb_stop(int argc, char **argv)
+{
+	char reply[64];
+	struct client c;
+	int first = argc, ret = host_connect(argc, argv, &c, &first);
+
+	if (ret)
+		return ret;
+	if (first < argc) {
 		client_close(&c);
+		return no_arguments(argv[0]);
 	}
-	return ret ? explain(key, ret) : 0;
+	ret = client_call(&c, CTL_STOP, NULL, 0, reply, sizeof(reply), NULL);
+	/* It has ended when it lets go of the connection. */
+	if (ret == 0)
+		(void)client_call(&c, CTL_STATS, NULL, 0, NULL, 0, NULL);
+	client_close(&c);
+	return ret ? host_explain(c.key, ret) : 0;
 }

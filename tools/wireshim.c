@@ -16,6 +16,8 @@ static int show_help(void)
 	       "                                                 what running hosts do\n"
 	       "  wireshim stop [--host NAME | --dev IFACE --addr ADDR]\n"
 	       "                                                 end a host now, resetting what is open\n"
+	       "  wireshim sysctl [--host NAME | --dev IFACE --addr ADDR] [NAME[=VALUE]...]\n"
+	       "                                                 shows or changes settings of a host's stack\n"
 	       "  wireshim lab [--out FOLDER] [--seed N] FILE    several hosts, links and programs\n"
 	       "  wireshim run --lab FILE --as HOST [--after WHAT] [--out FOLDER] [--seed N] [--] PROGRAM\n"
 	       "                                                 one program more in such a laboratory\n"
@@ -37,7 +39,7 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} verbs[] = {
 		{ "run", verb_run },       { "attach", verb_attach }, { "status", verb_status },
-		{ "stop", verb_stop },     { "demo", verb_demo },
+		{ "stop", verb_stop },     { "sysctl", verb_sysctl }, { "demo", verb_demo },
 		{ "lab", verb_lab },       { "packetdrill", verb_packetdrill },
 	};
 	size_t i;

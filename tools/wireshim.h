@@ -18,6 +18,7 @@ int verb_run(int argc, char **argv);
 int verb_attach(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_stop(int argc, char **argv);
+int verb_sysctl(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_lab(int argc, char **argv);
 int verb_packetdrill(int argc, char **argv); /* packetdrill/ */
@@ -69,6 +70,15 @@ int client_call(struct client *c, uint16_t op, const void *data, size_t len, cha
 void client_close(struct client *c);
 /* Calls @fn for the key of each host of this network namespace; stops when it returns non-zero. */
 int client_each(int (*fn)(const char *key, void *arg), void *arg);
+
+/* --- status.c: a host that runs --- */
+/*
+ * The host that options name (or the inherited one, or the only one) and a connection to it; *first = index of
+ * what follows the options. 0, or an exit status after one line.
+ */
+int host_connect(int argc, char **argv, struct client *c, int *first);
+/* One line on why a host could not be asked; the exit status. */
+int host_explain(const char *key, int ret);
 
 /* --- launch.c --- */
 /* Connects to the host of @cfg, starting it when none runs. 0, or EXIT_USAGE after one line. */

@@ -24,7 +24,7 @@
 struct option_def {
 	const char *name, *env;
 	/* Checks @value, fills fields, writes the canonical text to @out (PATH_MAX bytes;
-	 * that of OPT_IMPAIR CONFIG_TEXT_SIZE). */
+	 * those of OPT_IMPAIR and OPT_SYSCTL CONFIG_TEXT_SIZE). */
 	int (*parse)(struct host_config *cfg, const char *value, char *out, char *err);
 };
 
@@ -281,6 +281,7 @@ static const struct option_def options[OPT_MAX] = {
 	[OPT_CAPTURE_FILTER] = { "capture-filter", "WIRESHIM_CAPTURE_FILTER", parse_capture_filter },
 	[OPT_CAPTURE_SNAPLEN] = { "capture-snaplen", "WIRESHIM_CAPTURE_SNAPLEN", parse_snaplen },
 	[OPT_LOOPBACK] = { "loopback", "WIRESHIM_LOOPBACK", parse_loopback },
+	[OPT_SYSCTL] = { "sysctl", "WIRESHIM_SYSCTL", config_set_sysctl },
 	[OPT_IMPAIR] = { "impair", "WIRESHIM_IMPAIR", config_set_impair },
 	[OPT_SEED] = { "seed", "WIRESHIM_SEED", parse_seed },
 	[OPT_LOG] = { "log", "WIRESHIM_LOG", parse_log },
@@ -327,7 +328,7 @@ int config_set(struct host_config *cfg, enum config_option opt, const char *valu
 	char out[MAX(PATH_MAX, CONFIG_TEXT_SIZE)] = "", *copy;
 	int ret;
 
-	if (strchr(value, '\n'))
+	if (opt != OPT_SYSCTL && strchr(value, '\n'))
 		return bad(err, options[opt].name, "...", "has a line break in it");
 	ret = options[opt].parse(cfg, value, out, err);
 	if (ret)
@@ -355,6 +356,7 @@ int config_from_env(struct host_config *cfg, char *err)
 			return ret;
 	}
 	cfg->impair_from_env = true;
+	cfg->sysctl_from_env = true;
 	return 0;
 }
 
@@ -416,7 +418,7 @@ char *config_print(const struct host_config *cfg)
 }
 
 /* One "name=value" against the running host. */
-static int compare_line(const struct host_config *running, const char *line, char *err)
+static int compare_line(const struct host_config *running, struct net *net, const char *line, char *err)
 {
 	const char *eq = strchr(line, '=');
 	int i;
@@ -427,6 +429,8 @@ static int compare_line(const struct host_config *running, const char *line, cha
 		if (strlen(options[i].name) != (size_t)(eq - line) ||
 		    strncmp(options[i].name, line, (size_t)(eq - line)) != 0)
 			continue;
+		if (i == OPT_SYSCTL)
+			return config_compare_sysctl(net, eq + 1, err);
 		if (now ? strcmp(now, eq + 1) == 0 : i == OPT_LOOPBACK && strcmp(eq + 1, "kernel") == 0)
 			return 0;
 		if (now)
@@ -444,18 +448,19 @@ static int compare_line(const struct host_config *running, const char *line, cha
 
 /**
  * config_compare() - may a program that was given @text join @running?
+ * @net:  its stack
  * @text: of config_print()
  *
  * Return: 0; -EEXIST with the reason in @err; -ENOMEM
  */
-int config_compare(const struct host_config *running, const char *text, char *err)
+int config_compare(const struct host_config *running, struct net *net, const char *text, char *err)
 {
 	char *copy = strdup(text), *save = NULL, *line;
 	int ret = copy ? 0 : -ENOMEM;
 
 	for (line = copy ? strtok_r(copy, "\n", &save) : NULL; line && ret == 0;
 	     line = strtok_r(NULL, "\n", &save))
-		ret = compare_line(running, line, err);
+		ret = compare_line(running, net, line, err);
 	free(copy);
 	return ret;
 }

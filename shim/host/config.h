@@ -10,13 +10,14 @@
 
 enum config_option {
 	OPT_HOST, OPT_DEV, OPT_ADDR, OPT_GATEWAY, OPT_DNS, OPT_MAC, OPT_MTU, OPT_HOSTNAME,
-	OPT_CAPTURE, OPT_CAPTURE_FILTER, OPT_CAPTURE_SNAPLEN, OPT_LOOPBACK, OPT_IMPAIR, OPT_SEED, OPT_LOG, OPT_MAX
+	OPT_CAPTURE, OPT_CAPTURE_FILTER, OPT_CAPTURE_SNAPLEN, OPT_LOOPBACK, OPT_SYSCTL, OPT_IMPAIR, OPT_SEED, OPT_LOG, OPT_MAX
 };
 
 enum { CONFIG_DNS_MAX = 3, CONFIG_KEY_SIZE = 80, CONFIG_ERR_SIZE = 512,
        CONFIG_TEXT_SIZE = 16000 };
 
 struct impair_plan;
+struct net;
 
 struct host_config {
 	char *text[OPT_MAX];       /* canonical value; NULL = not given */
@@ -31,6 +32,7 @@ struct host_config {
 	bool loopback_stack;
 	struct impair_plan *plan;  /* of --impair; NULL = none */
 	bool impair_from_env;      /* it is the environment's: the command line's replaces it */
+	bool sysctl_from_env;      /* the same for --sysctl */
 	uint64_t seed;             /* of --seed */
 	int log;                   /* enum log_level */
 };
@@ -55,7 +57,11 @@ int config_check_impair(const struct host_config *cfg, char *err);
 void config_key(const struct host_config *cfg, char key[CONFIG_KEY_SIZE]);
 /* The options given, "name=value\n" each; malloc'd, NULL when out of memory. */
 char *config_print(const struct host_config *cfg);
-/* -EEXIST and a reason when @text asks for what @running is not; -EINVAL when malformed. */
-int config_compare(const struct host_config *running, const char *text, char *err);
+/* -EEXIST and a reason when @text asks for what @running, whose stack is @net, is not. */
+int config_compare(const struct host_config *running, struct net *net, const char *text, char *err);
+/* config_sysctl.c: what is about --sysctl. */
+int config_set_sysctl(struct host_config *cfg, const char *value, char *out, char *err);
+int config_apply_sysctl(const struct host_config *cfg, struct net *net, char *err);
+int config_compare_sysctl(struct net *net, const char *asked, char *err);
 
 #endif

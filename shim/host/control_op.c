@@ -565,7 +565,7 @@ static int32_t op_config(struct call *k)
 	memcpy(text, k->data, k->len);
 	text[k->len] = 0;
 	err[0] = 0;
-	ret = config_compare(&k->h->cfg, text, err);
+	ret = config_compare(&k->h->cfg, k->h->net, text, err);
 	free(text);
 	if (ret) {
 		k->out = err;
@@ -576,9 +576,30 @@ static int32_t op_config(struct call *k)
 	return ret;
 }
 
+/* May the asking process govern the host? */
+static bool is_owner(const struct call *k)
+{
+	return k->c->uid == geteuid() || k->c->uid == 0;
+}
+
+static int32_t op_sysctl(struct call *k)
+{
+	char text[SYSCTL_NAME_MAX + SYSCTL_VALUE_MAX], *out = (char *)k->h->scratch;
+	int ret;
+
+	if (k->len >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, k->data, k->len);
+	text[k->len] = 0;
+	ret = control_sysctl(k->h, text, is_owner(k), out, CTL_DATA_MAX);
+	k->out = out;
+	k->out_len = strlen(out);
+	return ret;
+}
+
 static int32_t op_stop(struct call *k)
 {
-	if (k->c->uid != geteuid() && k->c->uid != 0)
+	if (!is_owner(k))
 		return -EPERM;
 	host_log(k->h, LOG_LEVEL_INFO, "stopped by pid %d", (int)k->c->pid);
 	k->h->stopping = true;
@@ -615,6 +636,7 @@ static const struct op ops[] = {
 	[CTL_STATS] = { op_stats, false, false },
 	[CTL_CONFIG] = { op_config, false, false },
 	[CTL_STOP] = { op_stop, false, false },
+	[CTL_SYSCTL] = { op_sysctl, false, false },
 	[CTL_IFADDRS] = { op_ifaddrs, false, false },
 	[CTL_OPTIONS] = { op_options, true, false },
 	[CTL_REASON] = { op_reason, true, false },

@@ -19,6 +19,7 @@
 #include "shim/protocol.h"
 #include "stack/core/list.h"
 #include "stack/core/socket.h"
+#include "stack/core/sysctl.h"
 #include "stack/stack.h"
 
 struct host;
@@ -388,6 +389,9 @@ void resolver_send(struct resolver *r, const uint8_t *query, size_t len, const s
 
 /* --- interfaces.c --- */
 size_t interfaces_list(const struct host *h, struct ctl_ifaddr *list, size_t room);
+
+/* --- control_sysctl.c --- */
+int control_sysctl(struct host *h, char *text, bool owner, char *out, size_t size);
 
 /* --- report.c --- */
 char *report_text(struct host *h); /* malloc'd; NULL when out of memory */

@@ -84,6 +84,19 @@ static int configure(struct lab *lab, const struct lab_node *n, const char *name
 	return ret;
 }
 
+static int apply_settings(struct lab *lab, unsigned int node, char *err)
+{
+	char why[LAB_ERR - 20];
+
+	for (unsigned int i = 0; i < lab->plan->setting_count; i++) {
+		const struct lab_setting *s = &lab->plan->settings[i];
+
+		if (s->node == node && sysctl_set(lab->hosts[node]->net, s->name, s->value, why, sizeof(why)))
+			return say(err, -EINVAL, "line %u: %s", s->line, why);
+	}
+	return 0;
+}
+
 static int start_host(struct lab *lab, unsigned int i, char *err)
 {
 	const struct lab_node *n = &lab->plan->nodes[i];
@@ -112,6 +125,9 @@ static int start_host(struct lab *lab, unsigned int i, char *err)
 		if (!lab->bridges[i])
 			return say(err, -ENOMEM, "out of memory");
 	}
+	ret = apply_settings(lab, i, err);
+	if (ret)
+		return ret;
 	ret = sys_epoll_ctl(lab->epfd, EPOLL_CTL_ADD, h->epfd, &event);
 	return ret ? say(err, ret, "%s: %s", n->name, strerror(-ret)) : 0;
 }

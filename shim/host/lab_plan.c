@@ -10,6 +10,7 @@
  *	link NAME NAME [mtu N] [impairments]     an address each for its ends, in the order of the links
  *	run NAME [after WHAT[,WHAT...]] COMMAND   the laboratory ends when all of these have ended
  *	serve NAME [after WHAT[,WHAT...]] COMMAND ended then
+ *	sysctl NAME SETTING=VALUE                 of a host or router, under Linux's name (net.ipv4.tcp_ecn=1)
  *	seed N
  *
  * WHAT is NAME (all that it runs has ended) or NAME:PORT (somebody listens there). What is wrong is
@@ -374,6 +375,38 @@ static int read_serve(struct reader *r)
 	return read_program(r, true);
 }
 
+static int read_sysctl(struct reader *r)
+{
+	struct lab_plan *plan = r->plan;
+	struct lab_setting *s = &plan->settings[plan->setting_count];
+	char *eq, *end;
+	int ret;
+
+	if (plan->setting_count == LAB_SETTINGS)
+		return wrong(r, "more than %d settings", LAB_SETTINGS);
+	ret = find_node(r, word(r), &s->node);
+	if (ret == 0 && plan->nodes[s->node].kind == LAB_SWITCH)
+		ret = wrong(r, "%s is a switch and has no settings", plan->nodes[s->node].name);
+	if (ret)
+		return ret;
+	skip_blanks(r);
+	eq = strchr(r->at, '=');
+	if (!eq || eq == r->at)
+		return wrong(r, "'%.60s' is not SETTING=VALUE", r->at);
+	s->line = r->line;
+	s->name = strdup(r->at);
+	if (!s->name)
+		return -ENOMEM;
+	plan->setting_count++;
+	s->value = s->name + (eq - r->at);
+	*s->value++ = 0;
+	s->name[strcspn(s->name, " \t")] = 0;
+	s->value += strspn(s->value, " \t");
+	for (end = s->value + strlen(s->value); end > s->value && strchr(" \t", end[-1]); end--)
+		end[-1] = 0;
+	return 0;
+}
+
 static int read_seed(struct reader *r)
 {
 	int ret = read_number(r, word(r), "seed", UINT64_MAX, &r->plan->seed);
@@ -391,7 +424,7 @@ static int read_line(struct reader *r)
 		int (*read)(struct reader *r);
 	} statements[] = {
 		{ "host", read_host }, { "router", read_router }, { "switch", read_switch }, { "link", read_link },
-		{ "run", read_run },   { "serve", read_serve },   { "seed", read_seed },
+		{ "run", read_run },   { "serve", read_serve },   { "sysctl", read_sysctl }, { "seed", read_seed },
 	};
 	const char *w = word(r);
 
@@ -400,7 +433,7 @@ static int read_line(struct reader *r)
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 		if (strcmp(w, statements[i].name) == 0)
 			return statements[i].read(r);
-	return wrong(r, "'%.60s' is not host, router, switch, link, run, serve or seed", w);
+	return wrong(r, "'%.60s' is not host, router, switch, link, run, serve, sysctl or seed", w);
 }
 
 /* A '#' begins a comment at the start of a line or behind a blank, but not within a command. */
@@ -504,5 +537,7 @@ void lab_plan_free(struct lab_plan *plan)
 		free(plan->links[i].impair);
 	for (unsigned int i = 0; i < LAB_PROGRAMS; i++)
 		free(plan->programs[i].command);
+	for (unsigned int i = 0; i < LAB_SETTINGS; i++)
+		free(plan->settings[i].name);
 	memset(plan, 0, sizeof(*plan));
 }

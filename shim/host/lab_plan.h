@@ -10,7 +10,7 @@
 
 enum {
 	LAB_NODES = 64, LAB_LINKS = 128, LAB_PORTS = 16, LAB_PROGRAMS = 128, LAB_NAME = 32,
-	LAB_AFTERS = 4, LAB_ERR = 320,
+	LAB_AFTERS = 4, LAB_SETTINGS = 256, LAB_ERR = 400,
 };
 
 enum lab_kind { LAB_HOST, LAB_ROUTER, LAB_SWITCH };
@@ -54,11 +54,20 @@ struct lab_program {
 	unsigned int after_count, line;
 };
 
+/* A setting of a node's stack. */
+struct lab_setting {
+	unsigned int node;
+	char *name;               /* "net.ipv4.tcp_ecn"; owns the memory of value as well */
+	char *value;
+	unsigned int line;
+};
+
 struct lab_plan {
 	struct lab_node nodes[LAB_NODES];
 	struct lab_link links[LAB_LINKS];
 	struct lab_program programs[LAB_PROGRAMS];
-	unsigned int node_count, link_count, program_count, segment_count;
+	struct lab_setting settings[LAB_SETTINGS];
+	unsigned int node_count, link_count, program_count, setting_count, segment_count;
 	uint64_t seed;
 	bool has_seed;
 };

@@ -246,6 +246,24 @@ static void put_counters(struct text *t, struct net *net)
 			    skb_drop_reason_str((enum skb_drop_reason)i));
 }
 
+/* What differs from its default. */
+static void put_settings(struct text *t, struct net *net)
+{
+	char path[SYSCTL_NAME_MAX] = "", value[512];
+
+	while (sysctl_next(net, "", path)) {
+		ssize_t n = sysctl_changed(net, path) && (sysctl_mode(net, path) & 0004) ?
+			    sysctl_read(net, path, value, sizeof(value)) : 0;
+		char name[SYSCTL_NAME_MAX];
+
+		if (n <= 0)
+			continue;
+		snprintf(name, sizeof(name), "%s", path);
+		sysctl_swap_separators(name);
+		put(t, "  sysctl %s = %.*s\n", name, (int)n - (value[n - 1] == '\n'), value);
+	}
+}
+
 /** report_text() - everything for `wireshim status`; Return: malloc'd text, NULL without memory */
 char *report_text(struct host *h)
 {
@@ -260,8 +278,9 @@ char *report_text(struct host *h)
 	t.bytes[0] = 0;
 	put(&t, "host %s, pid %d%s\n", h->key, (int)getpid(), h->thread ? " (thread)" : "");
 	for (i = 0; i < OPT_MAX; i++)
-		if (h->cfg.text[i])
+		if (h->cfg.text[i] && i != OPT_SYSCTL)
 			put(&t, "  %s %.900s\n", config_name((enum config_option)i), h->cfg.text[i]);
+	put_settings(&t, h->net);
 	if (h->capture) {
 		capture_get_stats(h->capture, &cs);
 		put(&t, "capture %s: %llu frames, %llu bytes, %llu lost%s%s\n", h->cfg.text[OPT_CAPTURE],

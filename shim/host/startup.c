@@ -405,8 +405,12 @@ static int start(struct host *h, char *err)
 	if (ret)
 		return ret;
 	ret = start_stack(h);
-	if (ret == 0)
+	if (ret == 0) {
+		ret = config_apply_sysctl(&h->cfg, h->net, err);
+		if (ret)
+			return ret;
 		ret = start_loopback(h);
+	}
 	if (ret == 0)
 		ret = resolver_create(h, &h->resolver);
 	if (ret)

@@ -99,8 +99,14 @@ void sysctl_swap_separators(char *name)
 		*name = *name == '.' ? '/' : *name == '/' ? '.' : *name;
 }
 
-/* Any way to write a name, with slashes between its parts. False: too long to be one. */
-static bool normal_name(const char *name, char buf[SYSCTL_NAME_MAX])
+/**
+ * sysctl_path() - a name as /proc/sys has it
+ * @name:  with dots or slashes, with or without "/proc/sys/"
+ * @path:  "net/ipv4/tcp_sack"
+ *
+ * Return:  false: too long to be one
+ */
+bool sysctl_path(const char *name, char path[SYSCTL_NAME_MAX])
 {
 	const char *first;
 
@@ -108,10 +114,10 @@ static bool normal_name(const char *name, char buf[SYSCTL_NAME_MAX])
 		name += 10;
 	if (strlen(name) >= SYSCTL_NAME_MAX)
 		return false;
-	snprintf(buf, SYSCTL_NAME_MAX, "%s", name);
+	snprintf(path, SYSCTL_NAME_MAX, "%s", name);
 	first = strpbrk(name, "./");
 	if (first && *first == '.')
-		sysctl_swap_separators(buf);
+		sysctl_swap_separators(path);
 	return true;
 }
 
@@ -131,7 +137,7 @@ static bool find(struct net *net, const char *name, struct entry *out)
 	char path[SYSCTL_NAME_MAX];
 	struct ctl_table_header *h;
 
-	if (!normal_name(name, path))
+	if (!sysctl_path(name, path))
 		return false;
 	list_for_each_entry(h, &net->sysctl_tables, list) {
 		for (size_t i = 0; i < h->count; i++) {

@@ -76,6 +76,8 @@ int sysctl_mode(struct net *net, const char *name);
 bool sysctl_changed(struct net *net, const char *name);
 bool sysctl_next(struct net *net, const char *folder, char name[SYSCTL_NAME_MAX]);
 
+/* Any way to write a name, with slashes between its parts; false: too long to be one. */
+bool sysctl_path(const char *name, char path[SYSCTL_NAME_MAX]);
 /* Turns "net/ipv4/conf/eth0.100" into "net.ipv4.conf.eth0/100", and back. */
 void sysctl_swap_separators(char *name);
 

@@ -37,6 +37,7 @@ TEST(test_all_statements)
 				      "\thost  b\t10.0.0.2/24\r\n"
 				      "switch s\nlink a s mtu 9000\nlink b s loss 1% \\\n delay 5ms # here\n"
 				      "serve a nc -l 1 # not a comment\n"
+				      "sysctl b net/ipv4/tcp_rmem = 4096 \\\n 8192  16384  # memory\n"
 				      "run b after a:1,a \\\n echo 'a  b'\nseed 18446744073709551615");
 
 	CHECK_EQ(plan->node_count, 3);
@@ -57,7 +58,12 @@ TEST(test_all_statements)
 	CHECK_EQ(plan->programs[1].after_count, 2);
 	CHECK_EQ(plan->programs[1].after[0].port, 1);
 	CHECK_EQ(plan->programs[1].after[1].port, 0);
-	CHECK_EQ(plan->programs[1].line, 9);
+	CHECK_EQ(plan->programs[1].line, 11);
+	CHECK_EQ(plan->setting_count, 1);
+	CHECK_EQ(plan->settings[0].node, 1);
+	CHECK_EQ(plan->settings[0].line, 9);
+	CHECK_STR(plan->settings[0].name, "net/ipv4/tcp_rmem");
+	CHECK_STR(plan->settings[0].value, "4096   8192  16384");
 	CHECK_EQ(plan->seed, UINT64_MAX);
 	drop(plan);
 }
@@ -68,7 +74,7 @@ TEST(test_errors_name_line_and_reason)
 		const char *text, *error;
 	} cases[] = {
 		{ "", "line 1: there is no host in it" },
-		{ "\n\nhosts a", "line 3: 'hosts' is not host, router, switch, link, run, serve or seed" },
+		{ "\n\nhosts a", "line 3: 'hosts' is not host, router, switch, link, run, serve, sysctl or seed" },
 		{ "host", "line 1: a name is missing" },
 		{ "host A 10.0.0.1/24", "line 1: 'A': names are 1 to 31 lower-case letters, digits, '-' and '_'" },
 		{ "host a", "line 1: a has no address" },
@@ -98,6 +104,11 @@ TEST(test_errors_name_line_and_reason)
 		{ "host a 10.0.0.1/24\nrun a after a:0 true", "line 2: port 0 is none" },
 		{ "host a 10.0.0.1/24\nrun a after a:65536 true", "line 2: port: '65536' is not a number up to 65535" },
 		{ "host a 10.0.0.1/24\nrun a after a:1,a:1,a:1,a:1,a:1 true", "line 2: after more than 4" },
+		{ "switch s\nsysctl s net.ipv4.tcp_ecn=1", "line 2: s is a switch and has no settings" },
+		{ "host a 10.0.0.1/24\nsysctl b x=1", "line 2: there is no 'b' above this line" },
+		{ "host a 10.0.0.1/24\nsysctl a", "line 2: '' is not SETTING=VALUE" },
+		{ "host a 10.0.0.1/24\nsysctl a net.ipv4.tcp_ecn 1", "line 2: 'net.ipv4.tcp_ecn 1' is not SETTING=VALUE" },
+		{ "host a 10.0.0.1/24\nsysctl a =1", "line 2: '=1' is not SETTING=VALUE" },
 		{ "seed -1", "line 1: seed: '-1' is not a number up to 18446744073709551615" },
 		{ "seed 1 2", "line 1: '2' is one word too many" },
 	};
