@@ -22,6 +22,15 @@ static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, 
 			 : "rcx", "r11", "memory");
 	return ret;
 }
+
+/* With no more registers than it takes. */
+static inline long raw_syscall3(long nr, long a, long b, long c)
+{
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	return ret;
+}
 #elif defined(__aarch64__)
 static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -38,6 +47,11 @@ static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, 
 			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
 			 : "memory");
 	return x0;
+}
+
+static inline long raw_syscall3(long nr, long a, long b, long c)
+{
+	return raw_syscall(nr, a, b, c, 0, 0, 0);
 }
 #else
 #error "raw_syscall() is written for x86-64 and aarch64"

@@ -15,6 +15,7 @@
 #include "shim/program/fdcache.h"
 #include "shim/program/init.h"
 #include "shim/program/libc_sites.h"
+#include "shim/program/native.h"
 #include "shim/program/sock.h"
 
 #include <fcntl.h>
@@ -36,17 +37,12 @@ static void linger(int fd)
 		sock_control(fd, &c);
 }
 
-/**
- * close() - the kernel's
- */
-int close(int fd)
+static OUT_OF_LINE int our_close(int fd)
 {
-	struct fdent *e = fd_entry(fd);
-	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+	uint32_t w = fd_known(fd);
+	int saved = errno;
 
-	if (unlikely(fd_is_ours(w))) {
-		int saved = errno;
-
+	if (fd_is_ours(w)) {
 		if (w & FD_LINGER)
 			linger(fd);
 		if (w & FD_LISTEN)
@@ -55,6 +51,16 @@ int close(int fd)
 		errno = saved;
 	}
 	return libc()->close(fd);
+}
+
+/**
+ * close() - the kernel's
+ */
+int close(int fd)
+{
+	if (likely(!fd_is_ours(fd_known(fd)) && libc_ready))
+		return native_in_place() ? native_give_int(raw_syscall3(SYS_close, fd, 0, 0)) : libc_table.close(fd);
+	return our_close(fd);
 }
 
 int __close(int fd)
@@ -86,16 +92,47 @@ void closefrom(int first)
 	libc()->closefrom(first);
 }
 
+static OUT_OF_LINE int note_copy(int from, int to)
+{
+	if (to >= 0)
+		fd_copy(from, to);
+	return to;
+}
+
+/*
+ * Neither is ours, and the table need not be told that @to has become a duplicate of @from: it knows no
+ * more of @to than of @from.
+ */
+static inline bool copy_is_known(int from, int to)
+{
+	uint32_t of_from = fd_known(from);
+
+	return likely(of_from <= FD_FOREIGN && fd_known(to) <= of_from && libc_ready);
+}
+
 /**
  * dup() - the kernel's
  */
 int dup(int fd)
 {
-	int r = libc()->dup(fd);
+	long r;
 
-	if (r >= 0)
-		fd_copy(fd, r);
-	return r;
+	if (!native_in_place())
+		return note_copy(fd, libc()->dup(fd));
+	r = raw_syscall3(SYS_dup, fd, 0, 0);
+	if (unlikely(r < 0))
+		return native_failed_int(r);
+	return copy_is_known(fd, (int)r) ? (int)r : note_copy(fd, (int)r);
+}
+
+static OUT_OF_LINE int our_dup2(int from, int to)
+{
+	int saved = errno;
+
+	if (from != to)
+		sock_settle(to);
+	errno = saved;
+	return note_copy(from, libc()->dup2(from, to));
 }
 
 /**
@@ -103,16 +140,9 @@ int dup(int fd)
  */
 int dup2(int from, int to)
 {
-	int saved = errno, r;
-
-	if (from != to)
-		sock_settle(to);
-	errno = saved;
-	r = libc()->dup2(from, to);
-
-	if (r >= 0)
-		fd_copy(from, r);
-	return r;
+	if (copy_is_known(from, to))
+		return libc_table.dup2(from, to);
+	return our_dup2(from, to);
 }
 
 int __dup2(int from, int to)
@@ -120,20 +150,23 @@ int __dup2(int from, int to)
 	return dup2(from, to);
 }
 
+static OUT_OF_LINE int our_dup3(int from, int to, int flags)
+{
+	int saved = errno;
+
+	sock_settle(to);
+	errno = saved;
+	return note_copy(from, libc()->dup3(from, to, flags));
+}
+
 /**
  * dup3() - the kernel's
  */
 int dup3(int from, int to, int flags)
 {
-	int saved = errno, r;
-
-	sock_settle(to);
-	errno = saved;
-	r = libc()->dup3(from, to, flags);
-
-	if (r >= 0)
-		fd_copy(from, r);
-	return r;
+	if (copy_is_known(from, to))
+		return libc_table.dup3(from, to, flags);
+	return our_dup3(from, to, flags);
 }
 
 /**

@@ -3,7 +3,7 @@
  * read() and write() and all their kin.
  *
  * On a descriptor known to be foreign each call is a jump to libc's, or to what stands for it
- * (native.c). On a connected stream socket a call is exactly the system call that the program asked for, and
+ * (native.c); all else is in the function of the same name with "our_" in front. On a connected stream socket a call is exactly the system call that the program asked for, and
  * no other: a sandboxed child of sshd is killed for a send in place of a write. Only when its
  * result is an end or an error is the host asked what it means (errno as Linux gives it: the
  * anchor knows no ETIMEDOUT). What is not a connected stream - fresh, listening, still
@@ -16,6 +16,7 @@
 #include "shim/program/dgram.h"
 #include "shim/program/fdcache.h"
 #include "shim/program/init.h"
+#include "shim/program/native.h"
 #include "shim/program/sock.h"
 
 #include <limits.h>
@@ -191,14 +192,11 @@ static ssize_t dgram_write_iov(int fd, uint32_t w, const struct iovec *iov, int 
 
 /* read() and its kin. */
 
-ssize_t read(int fd, void *buf, size_t len)
+static OUT_OF_LINE ssize_t our_read(int fd, void *buf, size_t len)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.read(fd, buf, len);
-	w = fd_word(fd);
 	if (unlikely(!plain_rx(w))) {
 		struct iovec iov = { buf, len };
 		enum route route = rx_route(fd, &w, &r);
@@ -210,6 +208,14 @@ ssize_t read(int fd, void *buf, size_t len)
 	}
 	r = libc()->read(fd, buf, len);
 	return likely(r > 0) ? r : rx_result(fd, r, len);
+}
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return native_in_place() ? native_give(raw_syscall3(SYS_read, fd, (long)buf, (long)len))
+					 : libc_table.read(fd, buf, len);
+	return our_read(fd, buf, len);
 }
 
 ssize_t __read(int fd, void *buf, size_t len)
@@ -224,14 +230,11 @@ ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 	return read(fd, buf, len);
 }
 
-ssize_t readv(int fd, const struct iovec *iov, int count)
+static OUT_OF_LINE ssize_t our_readv(int fd, const struct iovec *iov, int count)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.readv(fd, iov, count);
-	w = fd_word(fd);
 	if (unlikely(!plain_rx(w))) {
 		enum route route = rx_route(fd, &w, &r);
 
@@ -244,15 +247,20 @@ ssize_t readv(int fd, const struct iovec *iov, int count)
 	return likely(r > 0) ? r : rx_result(fd, r, (size_t)count);
 }
 
-/* On a socket an offset is -1 or the kernel's ESPIPE. */
-ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t off, int flags)
+ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-	ssize_t r;
-	uint32_t w;
-
 	if (likely(fd_is_foreign(fd)))
-		return libc_table.preadv2(fd, iov, count, off, flags);
-	w = fd_word(fd);
+		return libc_table.readv(fd, iov, count);
+	return our_readv(fd, iov, count);
+}
+
+/* On a socket an offset is -1 or the kernel's ESPIPE. */
+static OUT_OF_LINE ssize_t our_preadv2(int fd, const struct iovec *iov, int count, off_t off,
+				       int flags)
+{
+	uint32_t w = fd_word(fd);
+	ssize_t r;
+
 	if (unlikely(!plain_rx(w)) && off == -1) {
 		enum route route = rx_route(fd, &w, &r);
 
@@ -263,6 +271,13 @@ ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t off, int flags
 	}
 	r = libc()->preadv2(fd, iov, count, off, flags);
 	return likely(r > 0) ? r : rx_result(fd, r, (size_t)count);
+}
+
+ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t off, int flags)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.preadv2(fd, iov, count, off, flags);
+	return our_preadv2(fd, iov, count, off, flags);
 }
 
 ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off64_t off, int flags)
@@ -313,14 +328,11 @@ static ssize_t odd_recv(int fd, uint32_t w, struct msghdr *m, int flags)
 	return likely(r > 0) ? r : rx_result(fd, r, len);
 }
 
-ssize_t recv(int fd, void *buf, size_t len, int flags)
+static OUT_OF_LINE ssize_t our_recv(int fd, void *buf, size_t len, int flags)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.recv(fd, buf, len, flags);
-	w = fd_word(fd);
 	if (is_odd(w, flags)) {
 		struct iovec iov = { buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -340,6 +352,13 @@ ssize_t recv(int fd, void *buf, size_t len, int flags)
 	}
 	r = libc()->recv(fd, buf, len, flags);
 	return likely(r > 0) ? r : rx_result(fd, r, len);
+}
+
+ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.recv(fd, buf, len, flags);
+	return our_recv(fd, buf, len, flags);
 }
 
 ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
@@ -367,14 +386,12 @@ static ssize_t stream_recvfrom(int fd, uint32_t w, void *buf, size_t len, int fl
 	return likely(r > 0) ? r : rx_result(fd, r, len);
 }
 
-ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *alen)
+static OUT_OF_LINE ssize_t our_recvfrom(int fd, void *buf, size_t len, int flags,
+					struct sockaddr *addr, socklen_t *alen)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.recvfrom(fd, buf, len, flags, addr, alen);
-	w = fd_word(fd);
 	if (is_odd(w, flags)) {
 		struct iovec iov = { buf, len };
 		struct msghdr m = { .msg_name = addr, .msg_namelen = addr && alen ? *alen : 0, .msg_iov = &iov,
@@ -407,6 +424,13 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr
 	return stream_recvfrom(fd, w, buf, len, flags, addr, alen);
 }
 
+ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *alen)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.recvfrom(fd, buf, len, flags, addr, alen);
+	return our_recvfrom(fd, buf, len, flags, addr, alen);
+}
+
 ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *addr,
 		       socklen_t *alen)
 {
@@ -435,15 +459,11 @@ static void probe_received(struct msghdr *m)
 	errno = saved;
 }
 
-ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+static OUT_OF_LINE ssize_t our_recvmsg(int fd, struct msghdr *msg, int flags)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	/* Without room for descriptors none comes. */
-	if (likely(fd_is_foreign(fd)) && (nowhere(msg) || !msg->msg_control))
-		return libc_table.recvmsg(fd, msg, flags);
-	w = fd_word(fd);
 	if (unlikely(nowhere(msg)))
 		return libc()->recvmsg(fd, msg, flags);
 	if (is_odd(w, flags))
@@ -463,6 +483,14 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	if (r >= 0 && fd_is_ours(w) && msg->msg_name)
 		msg->msg_namelen = 0;
 	return likely(r > 0) ? r : rx_result(fd, r, msg->msg_iovlen);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	/* Without room for descriptors none comes. */
+	if (likely(fd_is_foreign(fd)) && (nowhere(msg) || !msg->msg_control))
+		return libc_table.recvmsg(fd, msg, flags);
+	return our_recvmsg(fd, msg, flags);
 }
 
 static int dgram_recvmmsg(int fd, uint32_t w, struct mmsghdr *vec, unsigned int count, int flags,
@@ -521,14 +549,11 @@ int recvmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags, struct 
 
 /* write() and its kin. */
 
-ssize_t write(int fd, const void *buf, size_t len)
+static OUT_OF_LINE ssize_t our_write(int fd, const void *buf, size_t len)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.write(fd, buf, len);
-	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		enum route route = tx_route(fd, &w, 0, NULL, 0, &r);
@@ -542,19 +567,24 @@ ssize_t write(int fd, const void *buf, size_t len)
 	return likely(r >= 0) ? r : tx_result(fd, r);
 }
 
+ssize_t write(int fd, const void *buf, size_t len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return native_in_place() ? native_give(raw_syscall3(SYS_write, fd, (long)buf, (long)len))
+					 : libc_table.write(fd, buf, len);
+	return our_write(fd, buf, len);
+}
+
 ssize_t __write(int fd, const void *buf, size_t len)
 {
 	return write(fd, buf, len);
 }
 
-ssize_t writev(int fd, const struct iovec *iov, int count)
+static OUT_OF_LINE ssize_t our_writev(int fd, const struct iovec *iov, int count)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.writev(fd, iov, count);
-	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		enum route route = tx_route(fd, &w, 0, NULL, 0, &r);
 
@@ -567,14 +597,19 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
 	return likely(r >= 0) ? r : tx_result(fd, r);
 }
 
-ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t off, int flags)
+ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	ssize_t r;
-	uint32_t w;
-
 	if (likely(fd_is_foreign(fd)))
-		return libc_table.pwritev2(fd, iov, count, off, flags);
-	w = fd_word(fd);
+		return libc_table.writev(fd, iov, count);
+	return our_writev(fd, iov, count);
+}
+
+static OUT_OF_LINE ssize_t our_pwritev2(int fd, const struct iovec *iov, int count, off_t off,
+					int flags)
+{
+	uint32_t w = fd_word(fd);
+	ssize_t r;
+
 	if (unlikely(!plain_tx(w)) && off == -1) {
 		enum route route = tx_route(fd, &w, 0, NULL, 0, &r);
 
@@ -587,19 +622,23 @@ ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t off, int flag
 	return likely(r >= 0) ? r : tx_result(fd, r);
 }
 
+ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t off, int flags)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.pwritev2(fd, iov, count, off, flags);
+	return our_pwritev2(fd, iov, count, off, flags);
+}
+
 ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t off, int flags)
 {
 	return pwritev2(fd, iov, count, off, flags);
 }
 
-ssize_t send(int fd, const void *buf, size_t len, int flags)
+static OUT_OF_LINE ssize_t our_send(int fd, const void *buf, size_t len, int flags)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.send(fd, buf, len, flags);
-	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -615,20 +654,24 @@ ssize_t send(int fd, const void *buf, size_t len, int flags)
 	return likely(r >= 0) ? r : tx_result(fd, r);
 }
 
+ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.send(fd, buf, len, flags);
+	return our_send(fd, buf, len, flags);
+}
+
 ssize_t __send(int fd, const void *buf, size_t len, int flags)
 {
 	return send(fd, buf, len, flags);
 }
 
-ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
-	       socklen_t alen)
+static OUT_OF_LINE ssize_t our_sendto(int fd, const void *buf, size_t len, int flags,
+				      const struct sockaddr *addr, socklen_t alen)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.sendto(fd, buf, len, flags, addr, alen);
-	w = fd_word(fd);
 	if (unlikely(!plain_tx(w))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -651,14 +694,19 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sock
 	return likely(r >= 0) ? r : tx_result(fd, r);
 }
 
-ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
+	       socklen_t alen)
 {
-	ssize_t r;
-	uint32_t w;
-
 	if (likely(fd_is_foreign(fd)))
-		return libc_table.sendmsg(fd, msg, flags);
-	w = fd_word(fd);
+		return libc_table.sendto(fd, buf, len, flags, addr, alen);
+	return our_sendto(fd, buf, len, flags, addr, alen);
+}
+
+static OUT_OF_LINE ssize_t our_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	uint32_t w = fd_word(fd);
+	ssize_t r;
+
 	if (unlikely(nowhere(msg)))
 		return libc()->sendmsg(fd, msg, flags);
 	if (unlikely(!plain_tx(w))) {
@@ -685,6 +733,13 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	return likely(r >= 0) ? r : tx_result(fd, r);
 }
 
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.sendmsg(fd, msg, flags);
+	return our_sendmsg(fd, msg, flags);
+}
+
 static int dgram_sendmmsg(int fd, uint32_t w, struct mmsghdr *vec, unsigned int count, int flags)
 {
 	unsigned int done = 0;
@@ -699,14 +754,11 @@ static int dgram_sendmmsg(int fd, uint32_t w, struct mmsghdr *vec, unsigned int 
 	return done ? (int)done : (int)r;
 }
 
-int sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
+static OUT_OF_LINE int our_sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
 {
+	uint32_t w = fd_word(fd);
 	ssize_t r;
-	uint32_t w;
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.sendmmsg(fd, vec, count, flags);
-	w = fd_word(fd);
 	if (unlikely(nowhere(vec)))
 		return libc()->sendmmsg(fd, vec, count, flags);
 	if (unlikely(!plain_tx(w))) {
@@ -724,6 +776,13 @@ int sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
 	return likely(r >= 0) ? (int)r : (int)tx_result(fd, r);
 }
 
+int sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.sendmmsg(fd, vec, count, flags);
+	return our_sendmmsg(fd, vec, count, flags);
+}
+
 /* The kernel moves the bytes of a stream; a datagram socket would need its header in between. */
 static bool may_splice_to(int fd, ssize_t *result)
 {
@@ -738,16 +797,21 @@ static bool may_splice_to(int fd, ssize_t *result)
 	}
 }
 
-ssize_t sendfile(int out, int in, off_t *off, size_t count)
+static OUT_OF_LINE ssize_t our_sendfile(int out, int in, off_t *off, size_t count)
 {
 	ssize_t r;
 
-	if (likely(fd_is_foreign(out)))
-		return libc_table.sendfile(out, in, off, count);
 	if (!may_splice_to(out, &r))
 		return edge(errno, r);
 	r = libc()->sendfile(out, in, off, count);
 	return likely(r >= 0) ? r : tx_result(out, r);
+}
+
+ssize_t sendfile(int out, int in, off_t *off, size_t count)
+{
+	if (likely(fd_is_foreign(out)))
+		return libc_table.sendfile(out, in, off, count);
+	return our_sendfile(out, in, off, count);
 }
 
 ssize_t sendfile64(int out, int in, off64_t *off, size_t count)
@@ -755,14 +819,12 @@ ssize_t sendfile64(int out, int in, off64_t *off, size_t count)
 	return sendfile(out, in, off, count);
 }
 
-ssize_t splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len, unsigned int flags)
+static OUT_OF_LINE ssize_t our_splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len,
+				      unsigned int flags)
 {
-	uint32_t from;
+	uint32_t from = fd_word(in);
 	ssize_t r;
 
-	if (likely(fd_is_foreign(in) && fd_is_foreign(out)))
-		return libc_table.splice(in, off_in, out, off_out, len, flags);
-	from = fd_word(in);
 	if (unlikely(!plain_rx(from))) {
 		enum route route = rx_route(in, &from, &r);
 
@@ -775,4 +837,11 @@ ssize_t splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len, u
 	if (likely(r > 0))
 		return r;
 	return fd_is_ours(from) ? rx_result(in, r, len) : tx_result(out, r);
+}
+
+ssize_t splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len, unsigned int flags)
+{
+	if (likely(fd_is_foreign(in) && fd_is_foreign(out)))
+		return libc_table.splice(in, off_in, out, off_out, len, flags);
+	return our_splice(in, off_in, out, off_out, len, flags);
 }

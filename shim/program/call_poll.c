@@ -133,18 +133,11 @@ void epoll_fork_child(void)
 	memcpy(&seen.lock, &unlocked, sizeof(unlocked));
 }
 
-/**
- * epoll_ctl() - the kernel's, noted
- */
-int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+static OUT_OF_LINE int our_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-	int saved, r;
-	uint32_t w;
+	int saved = errno, r;
+	uint32_t w = fd_word(fd);
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.epoll_ctl(epfd, op, fd, event);
-	saved = errno;
-	w = fd_word(fd);
 	if (fd_is_ours(w) && (w & FD_STREAM) && !(w & FD_LISTEN) && !nowhere(event))
 		epoll_watch(epfd, op, fd, event->data.u64);
 	if (!fd_is_ours(w) || (w & (FD_CONNECTED | FD_LISTEN)) == FD_LISTEN ||
@@ -159,6 +152,16 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	return r;
 }
 
+/**
+ * epoll_ctl() - the kernel's, noted
+ */
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.epoll_ctl(epfd, op, fd, event);
+	return our_epoll_ctl(epfd, op, fd, event);
+}
+
 /* Would a closer look at what poll() said be worth a system call? */
 static bool may_hide_error(uint32_t w, short revents)
 {
@@ -171,8 +174,7 @@ static bool may_hide_error(uint32_t w, short revents)
 
 static void add_error(struct pollfd *p)
 {
-	struct fdent *e = fd_entry(p->fd);
-	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+	uint32_t w = fd_known(p->fd);
 
 	/* An AF_UNIX stream has a priority band to write, TCP has none. */
 	if ((w & (FD_STATE | FD_STREAM)) == (FD_OURS | FD_STREAM))
@@ -217,8 +219,7 @@ static bool may_be_ended(uint32_t w)
  */
 static void add_ended(struct pollfd *p)
 {
-	struct fdent *e = fd_entry(p->fd);
-	uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+	uint32_t w = fd_known(p->fd);
 	enum ctl_state state = CTL_S_OPEN;
 
 	if (!may_be_ended(w) || !may_be_ended(w = fd_verified(p->fd)))
@@ -236,12 +237,9 @@ static void add_ended(struct pollfd *p)
 /* Is there one of those that are always ready? Then poll() does not wait. */
 static bool any_ended(const struct pollfd *fds, nfds_t count)
 {
-	for (nfds_t i = 0; i < count; i++) {
-		struct fdent *e = fd_entry(fds[i].fd);
-
-		if (e && may_be_ended(atomic_load_explicit(&e->word, memory_order_relaxed)))
+	for (nfds_t i = 0; i < count; i++)
+		if (may_be_ended(fd_known(fds[i].fd)))
 			return true;
-	}
 	return false;
 }
 
@@ -261,48 +259,44 @@ static int add_ends(struct pollfd *fds, nfds_t count, int n)
 }
 
 /*
- * Is one of ours among them? A fresh datagram socket is attached before it is looked at: see the
- * head of this file.
+ * Is one of ours among them? libc declares what poll() gets as written only, and compilers warn of who
+ * reads it.
  */
-static bool look_for_ours(const struct pollfd *fds, nfds_t count)
-{
-	bool found = false;
-
-	for (nfds_t i = 0; i < count; i++) {
-		struct fdent *e = fd_entry(fds[i].fd);
-		uint32_t w = e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
-		int saved;
-
-		if (!fd_is_ours(w))
-			continue;
-		found = true;
-		if (likely((w & (FD_STREAM | FD_ATTACHED)) && !(w & FD_RING)))
-			continue;
-		saved = errno;
-		if (w & FD_RING)
-			ring_before_poll(fds[i].fd);
-		else
-			host_attach(fds[i].fd);
-		errno = saved;
-	}
-	return found;
-}
-
-/* libc declares what poll() gets as written only, and compilers warn of who reads it. */
 static inline bool any_ours(struct pollfd *fds, nfds_t count)
 {
 	__asm__("" : "+r"(fds));
-	return !nowhere(fds) && look_for_ours(fds, count);
+	if (nowhere(fds))
+		return false;
+	for (nfds_t i = 0; i < count; i++)
+		if (fd_is_ours(fd_known(fds[i].fd)))
+			return true;
+	return false;
 }
 
-/**
- * poll() - the kernel's, with POLLERR added
- */
-int poll(struct pollfd *fds, nfds_t count, int timeout)
+/* A fresh datagram socket is attached before it is looked at: see the head of this file. */
+static void prepare(const struct pollfd *fds, nfds_t count)
+{
+	int saved = errno;
+
+	for (nfds_t i = 0; i < count; i++) {
+		uint32_t w = fd_known(fds[i].fd);
+
+		if (!fd_is_ours(w))
+			continue;
+		if (w & FD_RING)
+			ring_before_poll(fds[i].fd);
+		else if (unlikely(!(w & (FD_STREAM | FD_ATTACHED))))
+			host_attach(fds[i].fd);
+	}
+	errno = saved;
+}
+
+static OUT_OF_LINE int our_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	int n;
 
-	if (!any_ours(fds, count) || shim_sandboxed)
+	prepare(fds, count);
+	if (shim_sandboxed)
 		return libc()->poll(fds, count, timeout);
 	if (any_ended(fds, count)) {
 		n = add_ends(fds, count, libc()->poll(fds, count, 0));
@@ -310,6 +304,16 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 			return add_errors(fds, count, n);
 	}
 	return add_errors(fds, count, libc()->poll(fds, count, timeout));
+}
+
+/**
+ * poll() - the kernel's, with POLLERR added
+ */
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	if (!any_ours(fds, count))
+		return libc()->poll(fds, count, timeout);
+	return our_poll(fds, count, timeout);
 }
 
 int __poll(struct pollfd *fds, nfds_t count, int timeout)
@@ -324,15 +328,14 @@ int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t room)
 	return poll(fds, count, timeout);
 }
 
-/**
- * ppoll() - the kernel's, with POLLERR added
- */
-int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+static OUT_OF_LINE int our_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+				 const sigset_t *mask)
 {
 	static const struct timespec at_once;
 	int n;
 
-	if (!any_ours(fds, count) || shim_sandboxed)
+	prepare(fds, count);
+	if (shim_sandboxed)
 		return libc()->ppoll(fds, count, timeout, mask);
 	if (any_ended(fds, count)) {
 		n = add_ends(fds, count, libc()->ppoll(fds, count, &at_once, mask));
@@ -340,6 +343,16 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, cons
 			return add_errors(fds, count, n);
 	}
 	return add_errors(fds, count, libc()->ppoll(fds, count, timeout, mask));
+}
+
+/**
+ * ppoll() - the kernel's, with POLLERR added
+ */
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	if (!any_ours(fds, count))
+		return libc()->ppoll(fds, count, timeout, mask);
+	return our_ppoll(fds, count, timeout, mask);
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,

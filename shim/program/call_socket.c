@@ -14,6 +14,7 @@
 #include "shim/program/fdcache.h"
 #include "shim/program/hostlink.h"
 #include "shim/program/init.h"
+#include "shim/program/native.h"
 #include "shim/program/packet.h"
 
 #include <fcntl.h>
@@ -58,13 +59,19 @@ static int inet_socket(int type, int flags, int protocol)
 	return fd;
 }
 
+static OUT_OF_LINE int note_foreign(int fd)
+{
+	if (fd >= 0)
+		fd_set_foreign(fd);
+	return fd;
+}
+
 /**
  * socket() - AF_INET and AF_PACKET are ours; AF_INET6 is not there yet; all else is the kernel's
  */
 int socket(int domain, int type, int protocol)
 {
 	const int flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int fd;
 
 	if (domain == AF_INET)
 		return inet_socket(type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), flags, protocol);
@@ -75,10 +82,7 @@ int socket(int domain, int type, int protocol)
 		shim_log(LOG_INFORM, "socket(AF_INET6): the stack has no IPv6 yet");
 		return (int)edge(errno, -EAFNOSUPPORT);
 	}
-	fd = libc()->socket(domain, type, protocol);
-	if (fd >= 0)
-		fd_set_foreign(fd);
-	return fd;
+	return note_foreign(libc()->socket(domain, type, protocol));
 }
 
 /**
@@ -134,10 +138,7 @@ static int do_bind(int fd, uint32_t w, const struct sockaddr *addr, socklen_t le
 	return r;
 }
 
-/**
- * bind() - to an address of the host, or, where the rules say so, of the kernel
- */
-int bind(int fd, const struct sockaddr *addr, socklen_t len)
+static OUT_OF_LINE int our_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int saved = errno, r;
 	uint32_t w = fd_verified(fd);
@@ -152,6 +153,16 @@ int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!fd_is_ours(w))
 		return libc()->bind(fd, addr, len);
 	return (int)edge(saved, do_bind(fd, w, addr, len));
+}
+
+/**
+ * bind() - to an address of the host, or, where the rules say so, of the kernel
+ */
+int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.bind(fd, addr, len);
+	return our_bind(fd, addr, len);
 }
 
 /**
@@ -364,21 +375,42 @@ static uint32_t look_for_listener(int fd, uint32_t w)
 	return w | FD_LISTEN;
 }
 
+static OUT_OF_LINE int our_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int saved = errno;
+	uint32_t w = fd_verified(fd);
+
+	if (!fd_is_ours(w))
+		return note_foreign(libc()->accept4(fd, addr, len, flags));
+	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, flags));
+}
+
+/* What the bare system call gave on a foreign listener. */
+static inline int accepted(long r)
+{
+	if (unlikely(r < 0))
+		return native_failed_int(r);
+	return likely(fd_is_foreign((int)r)) ? (int)r : note_foreign((int)r);
+}
+
 /**
  * accept4() - take one connection
  */
 int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	int saved = errno, r;
+	if (likely(fd_is_foreign(fd)) && native_in_place())
+		return accepted(raw_syscall(SYS_accept4, fd, (long)addr, (long)len, flags, 0, 0));
+	return our_accept4(fd, addr, len, flags);
+}
+
+static OUT_OF_LINE int our_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	int saved = errno;
 	uint32_t w = fd_verified(fd);
 
-	if (!fd_is_ours(w)) {
-		r = libc()->accept4(fd, addr, len, flags);
-		if (r >= 0)
-			fd_set_foreign(r);
-		return r;
-	}
-	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, flags));
+	if (!fd_is_ours(w))
+		return note_foreign(libc()->accept(fd, addr, len));
+	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, 0));
 }
 
 /**
@@ -386,16 +418,9 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
  */
 int accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	int saved = errno, r;
-	uint32_t w = fd_verified(fd);
-
-	if (!fd_is_ours(w)) {
-		r = libc()->accept(fd, addr, len);
-		if (r >= 0)
-			fd_set_foreign(r);
-		return r;
-	}
-	return (int)edge(saved, do_accept(fd, look_for_listener(fd, w), addr, len, 0));
+	if (likely(fd_is_foreign(fd)) && native_in_place())
+		return accepted(raw_syscall3(SYS_accept, fd, (long)addr, (long)len));
+	return our_accept(fd, addr, len);
 }
 
 /*
@@ -565,10 +590,7 @@ int sock_connect_early(int fd, const struct sockaddr *addr, socklen_t len, int f
 	return r ? r : do_connect(fd, w, addr, len, flags);
 }
 
-/**
- * connect() - through the host, or, where the rules say so, through the kernel
- */
-int connect(int fd, const struct sockaddr *addr, socklen_t len)
+static OUT_OF_LINE int our_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int saved = errno, r;
 	uint32_t w = fd_verified(fd);
@@ -583,6 +605,16 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!fd_is_ours(w))
 		return libc()->connect(fd, addr, len);
 	return (int)edge(saved, do_connect(fd, w, addr, len, 0));
+}
+
+/**
+ * connect() - through the host, or, where the rules say so, through the kernel
+ */
+int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.connect(fd, addr, len);
+	return our_connect(fd, addr, len);
 }
 
 /* The name that libc exports besides. */
@@ -607,19 +639,12 @@ static int ask_name(int fd, uint32_t peer, struct sockaddr *addr, socklen_t *len
 	return give_addr(&name, c.got, addr, len);
 }
 
-/**
- * getsockname() - a fresh socket has none and need not ask for it
- */
-int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+static OUT_OF_LINE int our_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	static const struct sockaddr_in none = { .sin_family = AF_INET };
-	int saved;
-	uint32_t w;
+	int saved = errno;
+	uint32_t w = fd_verified(fd);
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.getsockname(fd, addr, len);
-	saved = errno;
-	w = fd_verified(fd);
 	if (!fd_is_ours(w))
 		return libc()->getsockname(fd, addr, len);
 	if (!(w & FD_ATTACHED))
@@ -628,18 +653,20 @@ int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 }
 
 /**
- * getpeername() - programs ask it to learn whether a connect has come through, so a gate is
- * looked at
+ * getsockname() - a fresh socket has none and need not ask for it
  */
-int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	int saved;
-	uint32_t w;
-
 	if (likely(fd_is_foreign(fd)))
-		return libc_table.getpeername(fd, addr, len);
-	saved = errno;
-	w = fd_verified(fd);
+		return libc_table.getsockname(fd, addr, len);
+	return our_getsockname(fd, addr, len);
+}
+
+static OUT_OF_LINE int our_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	int saved = errno;
+	uint32_t w = fd_verified(fd);
+
 	if (!fd_is_ours(w))
 		return libc()->getpeername(fd, addr, len);
 	if (!(w & FD_ATTACHED))
@@ -651,6 +678,17 @@ int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 			gate_lift(fd);
 	}
 	return (int)edge(saved, ask_name(fd, 1, addr, len));
+}
+
+/**
+ * getpeername() - programs ask it to learn whether a connect has come through, so a gate is
+ * looked at
+ */
+int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.getpeername(fd, addr, len);
+	return our_getpeername(fd, addr, len);
 }
 
 static int shutdown_by_host(int fd, int how)
@@ -720,18 +758,11 @@ static int dgram_shutdown(int fd, uint32_t w, int how)
 	return peer ? 0 : -ENOTCONN;
 }
 
-/**
- * shutdown() - see stream_shutdown() and dgram_shutdown()
- */
-int shutdown(int fd, int how)
+static OUT_OF_LINE int our_shutdown(int fd, int how)
 {
-	int saved;
-	uint32_t w;
+	int saved = errno;
+	uint32_t w = fd_verified(fd);
 
-	if (likely(fd_is_foreign(fd)))
-		return libc_table.shutdown(fd, how);
-	saved = errno;
-	w = fd_verified(fd);
 	if (!fd_is_ours(w))
 		return libc()->shutdown(fd, how);
 	if (how < SHUT_RD || how > SHUT_RDWR)
@@ -743,4 +774,14 @@ int shutdown(int fd, int how)
 	if (w & FD_STREAM)
 		return (int)edge(saved, stream_shutdown(fd, w, how));
 	return (int)edge(saved, dgram_shutdown(fd, w, how));
+}
+
+/**
+ * shutdown() - see stream_shutdown() and dgram_shutdown()
+ */
+int shutdown(int fd, int how)
+{
+	if (likely(fd_is_foreign(fd)))
+		return libc_table.shutdown(fd, how);
+	return our_shutdown(fd, how);
 }

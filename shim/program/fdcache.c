@@ -33,8 +33,8 @@
 #include <sys/mman.h>
 #include <sys/un.h>
 
-static struct fdent first_chunk[FD_CHUNK];
-struct fdent *_Atomic fd_chunks[FD_CHUNKS] = { first_chunk };
+struct fdent fd_first_chunk[FD_CHUNK];
+struct fdent *_Atomic fd_chunks[FD_CHUNKS] = { fd_first_chunk };
 
 /* Makes the entry where there is none. NULL beyond the table or without memory. */
 static struct fdent *entry_create(int fd)

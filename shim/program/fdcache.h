@@ -44,6 +44,7 @@ enum {
 	FD_CHUNKS = 1024,
 };
 
+extern struct fdent fd_first_chunk[FD_CHUNK];
 extern struct fdent *_Atomic fd_chunks[FD_CHUNKS];
 
 /* The entry of a descriptor, NULL when there is none yet. */
@@ -59,15 +60,25 @@ static inline struct fdent *fd_entry(int fd)
 
 uint32_t fd_probe(int fd);
 
+/* What is known of the descriptor: 0 is nothing. */
+static inline __attribute__((always_inline)) uint32_t fd_known(int fd)
+{
+	struct fdent *e;
+
+	if (__builtin_expect((unsigned int)fd < FD_CHUNK, 1)) /* without the table of chunks */
+		return atomic_load_explicit(&fd_first_chunk[fd].word, memory_order_relaxed);
+	e = fd_entry(fd);
+	return e ? atomic_load_explicit(&e->word, memory_order_relaxed) : 0;
+}
+
 /*
  * Known not to be ours. libc_table is complete then, and who has nothing to add jumps there: a return
  * costs more than this look-up once the kernel has emptied the processor's stack of return addresses.
+ * The rest of such a call is a function of its own (OUT_OF_LINE), or its registers are saved first.
  */
-static inline bool fd_is_foreign(int fd)
+static inline __attribute__((always_inline)) bool fd_is_foreign(int fd)
 {
-	struct fdent *e = fd_entry(fd);
-
-	return e && atomic_load_explicit(&e->word, memory_order_relaxed) == FD_FOREIGN;
+	return fd_known(fd) == FD_FOREIGN;
 }
 
 /* What the descriptor is, probing it at first touch. Never 0. */

@@ -6,121 +6,147 @@
  * A call that POSIX makes a cancellation point is one here as it is in libc: while it runs,
  * cancellation is asynchronous, where the program has threads.
  */
-#include "shim/program/real.h"
+#include "shim/program/native.h"
 #include "shim/program/libc_sites.h"
 
-#if SITES_POSSIBLE
+bool native_installed;
 
-#include "shim/program/native.h"
+/**
+ * native_failed() - what native_give() gives for an error
+ * @r: negative errno
+ */
+OUT_OF_LINE long native_failed(long r)
+{
+	errno = (int)-r;
+	return -1;
+}
+
+/**
+ * native_failed_int() - the same for a call that returns int
+ * @r: negative errno
+ */
+OUT_OF_LINE int native_failed_int(long r)
+{
+	errno = (int)-r;
+	return -1;
+}
+
+#if SITES_POSSIBLE
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <sys/single_threaded.h>
 
 static int (*libc_fcntl)(int fd, int cmd, ...);
 
-/* Inline all the way: see fd_is_foreign() for what a return costs. */
-static inline __attribute__((always_inline)) long give(long r)
-{
-	if (unlikely(r < 0 && r > -4096)) {
-		errno = (int)-r;
-		return -1;
-	}
-	return r;
-}
-
+/*
+ * Errors and threads are out of the way and reached by a jump, for which the types of what is returned
+ * have to be the same: hence all of it for int as well. Else inline all the way: see fd_is_foreign() for
+ * what a return costs.
+ */
 static inline __attribute__((always_inline)) long
-cancellable(long nr, long a, long b, long c, long d, long e, long f)
+raw_cancellable(long nr, long a, long b, long c, long d, long e, long f)
 {
 	int type;
 	long r;
 
-	if (likely(__libc_single_threaded))
-		return give(raw_syscall(nr, a, b, c, d, e, f));
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	r = raw_syscall(nr, a, b, c, d, e, f);
 	pthread_setcanceltype(type, NULL);
-	return give(r);
+	return r;
 }
 
-/* As SYS(), -1 and errno. POINT() is a cancellation point. */
-#define PLAIN_PICK(_1, _2, _3, _4, _5, _6, name, ...) name
-#define PLAIN(...)				      PLAIN_PICK(__VA_ARGS__, PLAIN5, PLAIN4, PLAIN3, PLAIN2, PLAIN1, )(__VA_ARGS__)
-#define PLAIN1(nr, a)				      give(raw_syscall(SYS_##nr, (long)(a), 0, 0, 0, 0, 0))
-#define PLAIN2(nr, a, b)			      give(raw_syscall(SYS_##nr, (long)(a), (long)(b), 0, 0, 0, 0))
-#define PLAIN3(nr, a, b, c) \
-	give(raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), 0, 0, 0))
-#define PLAIN4(nr, a, b, c, d) \
-	give(raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0))
-#define PLAIN5(nr, a, b, c, d, e) \
-	give(raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0))
-#define POINT_PICK(_1, _2, _3, _4, _5, _6, _7, name, ...) name
-#define POINT(...) \
-	POINT_PICK(__VA_ARGS__, POINT6, POINT5, POINT4, POINT3, POINT2, POINT1, )(__VA_ARGS__)
-#define POINT1(nr, a)	    cancellable(SYS_##nr, (long)(a), 0, 0, 0, 0, 0)
-#define POINT2(nr, a, b)    cancellable(SYS_##nr, (long)(a), (long)(b), 0, 0, 0, 0)
-#define POINT3(nr, a, b, c) cancellable(SYS_##nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define POINT4(nr, a, b, c, d) \
-	cancellable(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define POINT5(nr, a, b, c, d, e) \
-	cancellable(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define POINT6(nr, a, b, c, d, e, f) \
-	cancellable(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+/* The number comes last, as the sixth argument: the others are in their registers already. */
+static OUT_OF_LINE long cancellable(long a, long b, long c, long d, long e, long nr)
+{
+	return native_give(raw_cancellable(nr, a, b, c, d, e, 0));
+}
+
+static OUT_OF_LINE int cancellable_int(long a, long b, long c, long d, long e, long nr)
+{
+	return native_give_int(raw_cancellable(nr, a, b, c, d, e, 0));
+}
+
+static OUT_OF_LINE long cancellable6(long a, long b, long c, long d, long e, long f, long nr)
+{
+	return native_give(raw_cancellable(nr, a, b, c, d, e, f));
+}
+
+/* RAW(name, arguments): as SYS(), in place. */
+#define RAW_PICK(_1, _2, _3, _4, _5, _6, _7, name, ...) name
+#define RAW(...)					RAW_PICK(__VA_ARGS__, RAW6, RAW6, RAW6, RAW3, RAW3, RAW3, )(__VA_ARGS__, 0, 0, 0, 0)
+#define RAW3(nr, a, b, c, ...)				raw_syscall3(SYS_##nr, (long)(a), (long)(b), (long)(c))
+#define RAW6(nr, a, b, c, d, e, f, ...) \
+	raw_syscall(SYS_##nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+/* Up to five arguments as cancellable() takes them. */
+#define FIVE(...) FIVE_AND_MORE(__VA_ARGS__, 0, 0, 0, 0, 0)
+#define FIVE_AND_MORE(nr, a, b, c, d, e, ...) \
+	(long)(a), (long)(b), (long)(c), (long)(d), (long)(e), SYS_##nr
+
+/* PLAIN() is an ordinary call, POINT() a cancellation point. */
+#define PLAIN(...)     native_give(RAW(__VA_ARGS__))
+#define PLAIN_INT(...) native_give_int(RAW(__VA_ARGS__))
+#define POINT(...)     (likely(__libc_single_threaded) ? PLAIN(__VA_ARGS__) : cancellable(FIVE(__VA_ARGS__)))
+#define POINT_INT(...) \
+	(likely(__libc_single_threaded) ? PLAIN_INT(__VA_ARGS__) : cancellable_int(FIVE(__VA_ARGS__)))
+#define POINT6(nr, a, b, c, d, e, f)                                                              \
+	(likely(__libc_single_threaded)                                                            \
+		 ? PLAIN(nr, a, b, c, d, e, f)                                                     \
+		 : cancellable6((long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f), SYS_##nr))
 
 static int native_socket(int domain, int type, int protocol)
 {
-	return (int)PLAIN(socket, domain, type, protocol);
+	return PLAIN_INT(socket, domain, type, protocol);
 }
 
 static int native_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	return (int)PLAIN(bind, fd, addr, len);
+	return PLAIN_INT(bind, fd, addr, len);
 }
 
 static int native_listen(int fd, int backlog)
 {
-	return (int)PLAIN(listen, fd, backlog);
+	return PLAIN_INT(listen, fd, backlog);
 }
 
 static int native_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	return (int)POINT(accept, fd, addr, len);
+	return POINT_INT(accept, fd, addr, len);
 }
 
 static int native_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	return (int)POINT(accept4, fd, addr, len, flags);
+	return POINT_INT(accept4, fd, addr, len, flags);
 }
 
 static int native_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	return (int)POINT(connect, fd, addr, len);
+	return POINT_INT(connect, fd, addr, len);
 }
 
 static int native_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	return (int)PLAIN(getsockname, fd, addr, len);
+	return PLAIN_INT(getsockname, fd, addr, len);
 }
 
 static int native_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
-	return (int)PLAIN(getpeername, fd, addr, len);
+	return PLAIN_INT(getpeername, fd, addr, len);
 }
 
 static int native_shutdown(int fd, int how)
 {
-	return (int)PLAIN(shutdown, fd, how);
+	return PLAIN_INT(shutdown, fd, how);
 }
 
 static int native_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 {
-	return (int)PLAIN(getsockopt, fd, level, name, val, len);
+	return PLAIN_INT(getsockopt, fd, level, name, val, len);
 }
 
 static int native_setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 {
-	return (int)PLAIN(setsockopt, fd, level, name, val, len);
+	return PLAIN_INT(setsockopt, fd, level, name, val, len);
 }
 
 static ssize_t native_read(int fd, void *buf, size_t len)
@@ -136,18 +162,18 @@ static ssize_t native_readv(int fd, const struct iovec *iov, int count)
 /* An offset is two words of which x86-64 looks at the first. */
 static ssize_t native_preadv2(int fd, const struct iovec *iov, int count, off_t off, int flags)
 {
-	return POINT(preadv2, fd, iov, count, off, 0, flags);
+	return POINT6(preadv2, fd, iov, count, off, 0, flags);
 }
 
 static ssize_t native_recv(int fd, void *buf, size_t len, int flags)
 {
-	return POINT(recvfrom, fd, buf, len, flags, NULL, NULL);
+	return POINT(recvfrom, fd, buf, len, flags, NULL);
 }
 
 static ssize_t native_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr,
 			       socklen_t *alen)
 {
-	return POINT(recvfrom, fd, buf, len, flags, addr, alen);
+	return POINT6(recvfrom, fd, buf, len, flags, addr, alen);
 }
 
 static ssize_t native_recvmsg(int fd, struct msghdr *msg, int flags)
@@ -158,7 +184,7 @@ static ssize_t native_recvmsg(int fd, struct msghdr *msg, int flags)
 static int native_recvmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags,
 			   struct timespec *timeout)
 {
-	return (int)POINT(recvmmsg, fd, vec, count, flags, timeout);
+	return POINT_INT(recvmmsg, fd, vec, count, flags, timeout);
 }
 
 static ssize_t native_write(int fd, const void *buf, size_t len)
@@ -173,18 +199,18 @@ static ssize_t native_writev(int fd, const struct iovec *iov, int count)
 
 static ssize_t native_pwritev2(int fd, const struct iovec *iov, int count, off_t off, int flags)
 {
-	return POINT(pwritev2, fd, iov, count, off, 0, flags);
+	return POINT6(pwritev2, fd, iov, count, off, 0, flags);
 }
 
 static ssize_t native_send(int fd, const void *buf, size_t len, int flags)
 {
-	return POINT(sendto, fd, buf, len, flags, NULL, 0);
+	return POINT(sendto, fd, buf, len, flags, NULL);
 }
 
 static ssize_t native_sendto(int fd, const void *buf, size_t len, int flags,
 			     const struct sockaddr *addr, socklen_t alen)
 {
-	return POINT(sendto, fd, buf, len, flags, addr, alen);
+	return POINT6(sendto, fd, buf, len, flags, addr, alen);
 }
 
 static ssize_t native_sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -194,7 +220,7 @@ static ssize_t native_sendmsg(int fd, const struct msghdr *msg, int flags)
 
 static int native_sendmmsg(int fd, struct mmsghdr *vec, unsigned int count, int flags)
 {
-	return (int)POINT(sendmmsg, fd, vec, count, flags);
+	return POINT_INT(sendmmsg, fd, vec, count, flags);
 }
 
 static ssize_t native_sendfile(int out, int in, off_t *off, size_t count)
@@ -205,43 +231,43 @@ static ssize_t native_sendfile(int out, int in, off_t *off, size_t count)
 static ssize_t native_splice(int in, off64_t *off_in, int out, off64_t *off_out, size_t len,
 			     unsigned int flags)
 {
-	return POINT(splice, in, off_in, out, off_out, len, flags);
+	return POINT6(splice, in, off_in, out, off_out, len, flags);
 }
 
 static int native_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-	return (int)PLAIN(epoll_ctl, epfd, op, fd, event);
+	return PLAIN_INT(epoll_ctl, epfd, op, fd, event);
 }
 
 static int native_close(int fd)
 {
-	return (int)POINT(close, fd);
+	return POINT_INT(close, fd);
 }
 
 static int native_execve(const char *path, char *const argv[], char *const envp[])
 {
-	return (int)PLAIN(execve, path, argv, envp);
+	return PLAIN_INT(execve, path, argv, envp);
 }
 
 static int native_execveat(int dir, const char *path, char *const argv[], char *const envp[],
 			   int flags)
 {
-	return (int)PLAIN(execveat, dir, path, argv, envp, flags);
+	return PLAIN_INT(execveat, dir, path, argv, envp, flags);
 }
 
 static int native_dup(int fd)
 {
-	return (int)PLAIN(dup, fd);
+	return PLAIN_INT(dup, fd);
 }
 
 static int native_dup2(int from, int to)
 {
-	return (int)PLAIN(dup2, from, to);
+	return PLAIN_INT(dup2, from, to);
 }
 
 static int native_dup3(int from, int to, int flags)
 {
-	return (int)PLAIN(dup3, from, to, flags);
+	return PLAIN_INT(dup3, from, to, flags);
 }
 
 static int native_ioctl(int fd, unsigned long cmd, ...)
@@ -252,7 +278,7 @@ static int native_ioctl(int fd, unsigned long cmd, ...)
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	return (int)PLAIN(ioctl, fd, cmd, arg);
+	return PLAIN_INT(ioctl, fd, cmd, arg);
 }
 
 /* libc turns some commands into others; these it leaves alone. */
@@ -278,7 +304,7 @@ static int native_fcntl(int fd, int cmd, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	if (is_plain_command(cmd))
-		return (int)PLAIN(fcntl, fd, cmd, arg);
+		return PLAIN_INT(fcntl, fd, cmd, arg);
 	return libc_fcntl(fd, cmd, arg);
 }
 
@@ -336,6 +362,7 @@ void native_install(void)
 	t->execveat = native_execveat;
 	libc_fcntl = t->fcntl;
 	t->fcntl = t->fcntl64 = t->__fcntl = native_fcntl;
+	native_installed = true;
 }
 
 #endif

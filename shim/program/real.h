@@ -32,6 +32,9 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* What a short way jumps to: inlined, it would make the short way save registers that it does not use. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 struct ifaddrs;
 struct if_nameindex;
 struct utsname;

@@ -2,7 +2,9 @@
 /*
  * What a call costs: measures one thing, in one process, and prints one number.
  *
- *   calls foreign           ns of a read() of one byte from /dev/zero, a descriptor which is not ours
+ *   calls foreign CALL      ns of a call on descriptors that are not ours: read (one byte of /dev/zero), write,
+ *                           recv (of what is not there), dup2, accept (of no socket), poll, or close with a dup
+ *   calls threads CALL      the same in a process with two threads
  *   calls exec              us from posix_spawn() of /bin/true to its end
  *   calls echo PORT         serves "rtt": returns each byte, until killed
  *   calls rtt ADDRESS PORT  us of the round trip of one byte over TCP
@@ -13,7 +15,10 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,26 +56,81 @@ static double median(double *v, size_t n)
 	return v[n / 2];
 }
 
-static int foreign(void)
+static int zero, null, idle;
+static char byte;
+
+/* All of them do next to nothing in the kernel, so that what stands in front shows. */
+static bool call_read(void) { return read(zero, &byte, 1) == 1; }
+static bool call_write(void) { return write(null, &byte, 1) == 1; }
+static bool call_recv(void) { return recv(idle, &byte, 1, MSG_DONTWAIT) == -1; }
+static bool call_dup2(void) { return dup2(zero, null) == null; }
+static bool call_accept(void) { return accept(zero, NULL, NULL) == -1; }
+static bool call_close(void) { return close(dup(zero)) == 0; }
+
+static bool call_poll(void)
+{
+	struct pollfd p = { .fd = idle, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 0;
+}
+
+static const struct {
+	const char *name;
+	bool (*call)(void);
+} calls[] = {
+	{ "read", call_read }, { "write", call_write },	  { "recv", call_recv }, { "dup2", call_dup2 },
+	{ "accept", call_accept }, { "poll", call_poll },	  { "close", call_close },
+};
+
+static void open_foreign(void)
+{
+	int pair[2];
+
+	zero = open("/dev/zero", O_RDONLY);
+	null = open("/dev/null", O_WRONLY);
+	if (zero < 0 || null < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("descriptors");
+	idle = pair[0];
+}
+
+static int foreign(const char *name)
 {
 	/* Short rounds: the best of them met no interrupt and no neighbour. */
-	enum { ROUNDS = 4000, CALLS = 200 };
+	enum { ROUNDS = 2000, CALLS = 200 };
 	double best = 1e18, start, each;
-	int fd = open("/dev/zero", O_RDONLY);
-	char byte;
+	bool (*call)(void) = NULL;
 
-	if (fd < 0)
-		die("/dev/zero");
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (strcmp(name, calls[i].name) == 0)
+			call = calls[i].call;
+	if (!call)
+		return 2;
+	open_foreign();
 	for (int i = 0; i < ROUNDS; i++) {
 		start = now_ns();
 		for (int k = 0; k < CALLS; k++)
-			if (read(fd, &byte, 1) != 1)
-				die("read");
+			if (!call())
+				die(name);
 		each = (now_ns() - start) / CALLS;
 		best = each < best ? each : best;
 	}
 	printf("%.2f\n", best);
 	return 0;
+}
+
+static void *sleeper(void *unused)
+{
+	pause();
+	return unused;
+}
+
+static int foreign_with_threads(const char *name)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, sleeper, NULL))
+		die("thread");
+	return foreign(name);
 }
 
 static int spawn_true(void)
@@ -139,14 +199,16 @@ static int rtt(const char *address, uint16_t port)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "foreign") == 0)
-		return foreign();
+	if (argc == 3 && strcmp(argv[1], "foreign") == 0)
+		return foreign(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "threads") == 0)
+		return foreign_with_threads(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "exec") == 0)
 		return spawn_true();
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
 		echo((uint16_t)atoi(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "rtt") == 0)
 		return rtt(argv[2], (uint16_t)atoi(argv[3]));
-	fprintf(stderr, "calls foreign | exec | echo PORT | rtt ADDRESS PORT\n");
+	fprintf(stderr, "calls foreign CALL | threads CALL | exec | echo PORT | rtt ADDRESS PORT\n");
 	return 2;
 }

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: MIT
 #
 # tests/bench/calls.sh: what the library adds to a call, to an exec, and to the round trip of one byte. `make bench`
-# runs it in the private namespaces of tests/private. With and without by turns, medians of PAIRS (5) pairs.
+# runs it in the private namespaces of tests/private. With and without by turns, medians of PAIRS (5) pairs; single
+# calls on one processor, as they are small against what moving costs, and PAIRS + 6 pairs of them.
 
 set -eu
 : "${WIRESHIM_BUILD:=$PWD/build}" "${PAIRS:=5}" "${CC:=gcc}"
 export LC_ALL=C
 calls=$(mktemp)
 trap 'rm -f "$calls"; kill $(jobs -p) 2>/dev/null' EXIT
-"$CC" -O2 -D_GNU_SOURCE -o "$calls" tests/bench/calls.c
+"$CC" -O2 -D_GNU_SOURCE -o "$calls" tests/bench/calls.c -lpthread
 
 in_ns() { nsenter --net="/run/netns/$1" -- "${@:2}"; }
 median() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -31,26 +32,37 @@ until [ -n "$(in_ns peer ss -Htln 'sport = :7001')" ]; do :; done
 
 run=("$WIRESHIM_BUILD/wireshim" run --dev us0 --addr 10.77.0.2/24 --)
 
-# compare NAME UNIT WITHOUT... -- WITH...
-compare() {
-	local name=$1 unit=$2 without=() with=() a=() b=()
+# One host for all of them, on whatever processor it likes.
+in_ns us "${run[@]}" sleep infinity &
+until in_ns us "$WIRESHIM_BUILD/wireshim" status >/dev/null 2>&1; do :; done
 
-	shift 2
+# compare NAME UNIT PAIRS WITHOUT... -- WITH...
+compare() {
+	local name=$1 unit=$2 pairs=$3 without=() with=() a=() b=()
+
+	shift 3
 	while [ "$1" != -- ]; do
 		without+=("$1")
 		shift
 	done
 	shift
 	with=("$@")
-	for ((pair = 0; pair < PAIRS; pair++)); do
+	for ((pair = 0; pair < pairs; pair++)); do
 		a+=("$(in_ns us "${without[@]}")")
 		b+=("$(in_ns us "${with[@]}")")
 	done
 	awk -v n="$name" -v u="$unit" -v a="$(median "${a[@]}")" -v b="$(median "${b[@]}")" \
-		'BEGIN { printf "%-34s %9.1f %9.1f %+9.1f %s\n", n, a, b, b - a, u }'
+		'BEGIN { printf "%-40s %9.1f %9.1f %+9.1f %s\n", n, a, b, b - a, u }'
 }
 
-printf '%-34s %9s %9s %9s\n' '' kernel wireshim added
-compare 'read() of a foreign descriptor' ns "$calls" foreign -- "${run[@]}" "$calls" foreign
-compare 'exec of /bin/true' us "$calls" exec -- "${run[@]}" "$calls" exec
-compare 'round trip of one byte' us "$calls" rtt 10.77.1.1 7001 -- "${run[@]}" "$calls" rtt 10.77.0.1 7001
+printf '%-40s %9s %9s %9s\n' '' kernel wireshim added
+for call in read write recv dup2 accept poll close; do
+	name="$call() of a foreign descriptor"
+	[ "$call" != close ] || name="dup() and $name"
+	compare "$name" ns $((PAIRS + 6)) taskset -c 0 "$calls" foreign "$call" -- \
+		taskset -c 0 "${run[@]}" "$calls" foreign "$call"
+done
+compare 'the same read() with two threads' ns $((PAIRS + 6)) taskset -c 0 "$calls" threads read -- \
+	taskset -c 0 "${run[@]}" "$calls" threads read
+compare 'exec of /bin/true' us "$PAIRS" "$calls" exec -- "${run[@]}" "$calls" exec
+compare 'round trip of one byte' us "$PAIRS" "$calls" rtt 10.77.1.1 7001 -- "${run[@]}" "$calls" rtt 10.77.0.1 7001
