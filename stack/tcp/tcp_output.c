@@ -225,11 +225,16 @@ bool tcp_send_probe_segment(struct tcp_sock *tp)
 /**
  * tcp_write_wakeup() - the persist timer's segment: what the window takes, or an empty probe
  * @tp:  connection with unsent text and nothing in flight
+ *
+ * A peer drops the probe for its number, and an urgent pointer with it: that goes in front, in a segment which
+ * counts. Source: RFC 9293 3.8.5 (urgent data is announced also when the window is zero); as Linux
  */
 void tcp_write_wakeup(struct tcp_sock *tp)
 {
 	if (!tcp_unsent(tp) || !before(tp->snd_nxt, tcp_wnd_end(tp))) {
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPWinProbe);
+		if (tp->urg_pending && after(tp->snd_up, tp->snd_una))
+			tcp_send_ack(tp);
 		tcp_send_probe(tp);
 		return;
 	}

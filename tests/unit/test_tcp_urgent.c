@@ -168,3 +168,20 @@ TEST(test_send_oob_marks_all_text_in_front)
 	seg_out(c, "P. 3001:3011(10) ack 1");
 	conn_free(c);
 }
+
+/* RFC 9293 3.8.5: the peer learns of urgent text although its window is closed. */
+TEST(test_send_oob_is_announced_to_a_closed_window)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	seg_in(c, "P. 1:2(1) ack 1 win 0");
+	seg_forget(c);
+	CHECK_EQ(conn_write(c, 10), 10);
+	CHECK_EQ(conn_write_flags(c, 1, MSG_OOB), 1);
+	seg_none(c);
+	conn_ms(c, 1100);
+	seg_out(c, "U. 1:1(0) ack 2 urg 11");
+	seg_out(c, "U. 0:0(0) ack 2 urg 12");
+	seg_forget(c);
+	conn_free(c);
+}
