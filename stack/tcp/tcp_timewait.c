@@ -143,9 +143,12 @@ static void timewait_ack(struct tcp_timewait *tw)
 		      tw->ts_ok ? &ts : NULL);
 }
 
-static void timewait_ack_limited(struct tcp_timewait *tw)
+/* What has text or a FIN is repeated until it is acknowledged, and is no answer to an ACK of ours. */
+static void timewait_ack_limited(struct tcp_timewait *tw, const struct tcp_segment *seg)
 {
-	if (!tcp_oow_rate_limited(tw->inet.sk.net, &tw->last_oow_ack))
+	bool repeats = seg->end_seq != seg->seq && !(seg->flags & TCPHDR_SYN);
+
+	if (repeats || !tcp_oow_rate_limited(tw->inet.sk.net, &tw->last_oow_ack))
 		timewait_ack(tw);
 }
 
@@ -164,18 +167,18 @@ static struct tcp_result fin_wait2_rcv(struct tcp_timewait *tw, const struct tcp
 	if (old_ts || before(seg->end_seq, tw->rcv_nxt) ||
 	    after(seg->seq, tw->rcv_nxt + tw->rcv_wnd)) {
 		if (!(seg->flags & TCPHDR_RST))
-			timewait_ack_limited(tw);
+			timewait_ack_limited(tw, seg);
 		return TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
 	}
 	if (seg->flags & TCPHDR_RST) {
 		if (seg->seq == tw->rcv_nxt)
 			tcp_timewait_kill(tw);
 		else
-			timewait_ack_limited(tw); /* RFC 5961 3.2 */
+			timewait_ack_limited(tw, seg); /* RFC 5961 3.2 */
 		return TCP_RESULT(DROP, DROP_TCP_RESET);
 	}
 	if (seg->flags & TCPHDR_SYN) {
-		timewait_ack_limited(tw); /* RFC 5961 4.2 */
+		timewait_ack_limited(tw, seg); /* RFC 5961 4.2 */
 		return TCP_RESULT(DROP, DROP_TCP_INVALID_SYN);
 	}
 	if (!(seg->flags & TCPHDR_ACK) || seg->end_seq == seg->seq ||
@@ -245,7 +248,7 @@ struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *
 	/* A FIN again, or old text: our last ACK was lost. */
 	if (seg->flags & TCPHDR_FIN)
 		timewait_wait(tw, TCP_TIMEWAIT_MS);
-	timewait_ack_limited(tw);
+	timewait_ack_limited(tw, seg);
 	return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS) : TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
 }
 

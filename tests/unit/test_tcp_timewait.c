@@ -34,6 +34,22 @@ TEST(test_time_wait_repeated_fin_is_acked_and_restarts_the_time)
 	conn_free(c);
 }
 
+/* What has text or a FIN is no answer to an ACK of ours: each is acknowledged. An empty one is limited. */
+TEST(test_time_wait_acks_each_repeated_fin)
+{
+	struct tcp_conn *c = conn_time_wait(NULL);
+
+	for (int i = 0; i < 3; i++) {
+		seg_in(c, "F. 1:1(0) ack 2");
+		seg_out(c, ". 2:2(0) ack 2");
+	}
+	seg_in(c, ". 1:1(0) ack 2");
+	seg_out(c, ". 2:2(0) ack 2");
+	seg_in(c, ". 1:1(0) ack 2");
+	seg_none(c);
+	conn_free(c);
+}
+
 TEST(test_time_wait_ack_is_not_answered)
 {
 	struct tcp_conn *c = conn_time_wait(NULL);
