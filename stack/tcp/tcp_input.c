@@ -14,6 +14,8 @@
  */
 #include "stack/tcp/tcp.h"
 
+#define TCP_SYN_AGAIN_US 8000U /* behind a reset; two ticks, as Linux */
+
 /* ---- answers with a limit -------------------------------------------------------------------- */
 
 /**
@@ -209,6 +211,16 @@ static bool syn_ack_acceptable(const struct tcp_sock *tp, const struct tcp_segme
 	return age <= (tcp_net(tp)->now - tp->syn_stamp) / NSEC_PER_MSEC + 1;
 }
 
+/*
+ * The peer has an older connection in mind, which our reset ends: the SYN has a chance right behind it, not only
+ * after a second. Once, as Linux.
+ */
+static void ask_again_soon(struct tcp_sock *tp)
+{
+	if (tp->retransmits == 0 && tcp_armed(tp, TCPT_REXMT))
+		tcp_arm(tp, TCPT_REXMT, TCP_SYN_AGAIN_US);
+}
+
 /* Simultaneous open: RFC 9293 3.5, figure 8. */
 static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
@@ -251,8 +263,10 @@ static struct tcp_result tcp_rcv_syn_sent(struct tcp_sock *tp, struct tcp_segmen
 
 	/* First, the ACK bit. */
 	if (seg->flags & TCPHDR_ACK) {
-		if (!syn_ack_acceptable(tp, seg))
+		if (!syn_ack_acceptable(tp, seg)) {
+			ask_again_soon(tp);
 			return TCP_RESULT(RESET, DROP_TCP_ACK_INVALID);
+		}
 		acked = true;
 	}
 	/* Second, the RST bit: only with an acceptable ACK (RFC 5961 3). */
