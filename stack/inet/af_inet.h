@@ -25,6 +25,8 @@ struct inet_sock {
 	uint8_t tos;
 	int16_t uc_ttl;             /* -1 = default */
 	uint8_t mc_ttl, min_ttl;
+	uint16_t ident;             /* IP identification of what a connection sends next */
+	bool counts;                /* ... which it has: it is no request and not in TIME-WAIT */
 	int mc_index;               /* IP_MULTICAST_IF; 0 = by route. TCP: where the client came in */
 	struct inet_addr mc_addr;   /* source of group packets, from IP_MULTICAST_IF */
 	struct list_head groups;    /* struct ip_mc_socklist, ip_mcast.c */

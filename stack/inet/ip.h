@@ -51,6 +51,7 @@ struct ip_send_opts {
 	bool mc_host_only; /* a multicast with ttl 0: not sent at all, only looped */
 	const uint8_t *options; /* IP options, padded to 4 bytes; NULL = none */
 	uint8_t options_len;
+	uint16_t *ident;  /* of a packet with DF: taken from here, and moved; NULL = 0 */
 };
 
 /*

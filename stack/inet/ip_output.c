@@ -183,11 +183,25 @@ static int make_headroom(struct sk_buff *skb, const struct dst *dst, uint32_t hl
 	return skb_cow(skb, need);
 }
 
+/* RFC 6864 4.1: what is never fragmented needs no identification. A connection counts all the same, as on Linux. */
+static uint16_t identify(struct net *net, const struct iphdr4 *iph, const struct ip_send_opts *opts, bool df,
+			 uint16_t segs)
+{
+	uint16_t id = 0;
+
+	if (!df)
+		return ip_select_ident(net, iph->saddr, iph->daddr, opts->protocol, segs);
+	if (opts->ident) {
+		id = *opts->ident;
+		*opts->ident = (uint16_t)(id + segs);
+	}
+	return id;
+}
+
 static void build_header(struct net *net, struct sk_buff *skb, const struct dst *dst,
 			 const struct ip_send_opts *opts, bool df)
 {
 	const uint32_t hlen = IPV4_HLEN + (uint32_t)opts->options_len;
-	const uint16_t segs = skb->gso_segs > 1 ? skb->gso_segs : 1;
 	struct iphdr4 *iph;
 
 	skb_reset_transport_header(skb);
@@ -203,8 +217,7 @@ static void build_header(struct net *net, struct sk_buff *skb, const struct dst 
 	iph->protocol = opts->protocol;
 	iph->saddr = dst->saddr.v4;
 	iph->daddr = dst->daddr.v4;
-	/* RFC 6864 4.1: what is never fragmented needs no identification. */
-	iph->id = df ? 0 : cpu_to_be16(ip_select_ident(net, iph->saddr, iph->daddr, opts->protocol, segs));
+	iph->id = cpu_to_be16(identify(net, iph, opts, df, skb->gso_segs > 1 ? skb->gso_segs : 1));
 	if (opts->options_len)
 		memcpy(iph + 1, opts->options, opts->options_len);
 	iph->check = 0;

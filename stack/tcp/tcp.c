@@ -254,6 +254,8 @@ static void start_connection(struct tcp_sock *tp)
 
 	tp->iss = tp->write_seq ? tp->write_seq : tcp_secure_isn(net, inet);
 	tp->ts_off = tcp_secure_ts_off(net, &inet->saddr, &inet->daddr);
+	inet->ident = (uint16_t)random_u32(&net->random);
+	inet->counts = true;
 	tp->snd_una = tp->snd_up = tp->snd_sml = tp->iss;
 	tp->snd_nxt = tp->write_seq = tp->iss + 1;
 	tp->ts_ok = sysctl->timestamps;

@@ -92,6 +92,7 @@ int tcp_queue_xmit(struct inet_sock *inet, struct sk_buff *skb)
 		.ttl = inet->uc_ttl > 0 ? (uint8_t)inet->uc_ttl : 0,
 		.df = inet->pmtudisc != IP_PMTUDISC_DONT,
 		.no_frag = inet->pmtudisc != IP_PMTUDISC_DONT,
+		.ident = inet->counts ? &inet->ident : NULL,
 	};
 
 	start_checksum(skb, &inet->saddr, &inet->daddr);

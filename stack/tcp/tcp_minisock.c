@@ -514,6 +514,8 @@ static struct tcp_sock *create_child(struct tcp_request *req)
 	child->inet.saddr = child->inet.rcv_saddr = req->inet.saddr;
 	child->inet.daddr = req->inet.daddr;
 	child->inet.dport = req->inet.dport;
+	child->inet.ident = (uint16_t)random_u32(&net->random);
+	child->inet.counts = true;
 	child->inet.sport = req->inet.sport;
 	child->inet.dst = req->inet.dst;
 	child->inet.num = 0;
