@@ -228,6 +228,7 @@ struct tcp_ack_state {
 	bool now;            /* without delay */
 	bool pingpong;       /* interactive: answers carry the ACKs */
 	uint8_t quick;       /* ACKs left to send without delay */
+	uint8_t pushed;      /* small segments since the last ACK, 2 = more: reading them sends one */
 	uint32_t ato_ms;     /* delay that fits the arrival rate; 0 = first segment is yet to come */
 	uint32_t rcv_mss;    /* size of the peer's full segments, estimated */
 	ktime_t lrcvtime;    /* arrival of the last text */

@@ -330,9 +330,11 @@ static void act_on(struct tcp_sock *tp, struct tcp_ack_news *news)
 /* Not in [snd_una, snd_nxt]. RFC 9293 3.10.7.4, fifth; RFC 5961 5.2 for those far too old. */
 static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
+	/* Narrower than RFC 5961, as Linux: nor does it acknowledge what was never sent. */
+	uint32_t oldest = tp->snd_una - (uint32_t)MIN(tp->max_window, tp->bytes_acked);
 	struct tcp_ack_news news;
 
-	if (after(seg->ack, tp->snd_nxt) || before(seg->ack, tp->snd_una - tp->max_window)) {
+	if (after(seg->ack, tp->snd_nxt) || before(seg->ack, oldest)) {
 		tcp_send_challenge_ack(tp);
 		return TCP_RESULT(DROP, DROP_TCP_ACK_INVALID);
 	}

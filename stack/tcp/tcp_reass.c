@@ -401,6 +401,9 @@ static void measure_rcv_mss(struct tcp_sock *tp, const struct tcp_segment *seg)
 
 	if (len > tp->ack.rcv_mss)
 		tp->ack.rcv_mss = MIN(len, tp->advmss);
+	/* The end of what the peer had to say, as Linux: nothing may follow that an ACK could wait for. */
+	if (len < tp->ack.rcv_mss || (len == seg->len && seg->flags & TCPHDR_PSH))
+		tp->ack.pushed = tp->ack.pushed && len < tp->ack.rcv_mss ? 2 : MAX(tp->ack.pushed, 1);
 }
 
 /* The next ACKs are quick, unless the connection is interactive (or TCP_QUICKACK is off). */

@@ -512,6 +512,9 @@ ssize_t tcp_read_sock(struct sock *sk, size_t (*actor)(void *arg, const uint8_t 
  * @tp:      connection
  * @copied:  bytes read
  *
+ * Small segments are acknowledged when the program has taken the last of them, unless it is known to answer,
+ * and two of them in any case: their sender may have nothing more to say, or wait by Nagle's algorithm.
+ *
  * Source:  RFC 9293 3.8.6.2.2; a window that has at least doubled is news for the sender, as Linux
  */
 void tcp_cleanup_rbuf(struct tcp_sock *tp, size_t copied)
@@ -523,7 +526,7 @@ void tcp_cleanup_rbuf(struct tcp_sock *tp, size_t copied)
 		return;
 	if (tp->ack.scheduled &&
 	    (tp->rcv_nxt - tp->rcv_wup > tp->ack.rcv_mss ||
-	     (copied && !tp->ack.pingpong && tcp_inq(tp) == 0 && !tcp_armed(tp, TCPT_DELACK)))) {
+	     (copied && tcp_inq(tp) == 0 && tp->ack.pushed > tp->ack.pingpong))) {
 		tcp_send_ack(tp);
 		return;
 	}

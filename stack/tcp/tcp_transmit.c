@@ -17,6 +17,7 @@
 static void ack_was_sent(struct tcp_sock *tp)
 {
 	tp->ack.scheduled = tp->ack.now = false;
+	tp->ack.pushed = 0;
 	if (tp->ack.quick)
 		tp->ack.quick--;
 	tp->last_ack_sent = tp->rcv_nxt;

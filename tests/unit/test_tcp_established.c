@@ -15,12 +15,15 @@ static uint32_t become_slow(struct tcp_conn *c)
 	uint32_t seq = 1;
 
 	for (int i = 0; i < 40; i++, seq += 100) {
+		bool slow;
+
 		seg_in(c, "P. %u:%u(100) ack 1", seq, seq + 100);
-		CHECK_EQ(conn_read(c, 100), 100);
-		if (seg_forget(c) == 0) {
+		slow = seg_forget(c) == 0;
+		if (slow)
 			seg_ack_within(c, 500, seq + 100);
+		CHECK_EQ(conn_read(c, 100), 100);
+		if (slow)
 			return seq + 100;
-		}
 		conn_ms(c, 20);
 	}
 	CHECK_MSG(false, "each of 40 segments was acknowledged at once");
@@ -257,6 +260,36 @@ TEST(test_established_ack_far_in_the_past_is_challenged)
 	conn_free(c);
 }
 
+/* Within RFC 5961's bound, but of what was never sent: as Linux. */
+TEST(test_established_ack_from_before_the_connection_is_challenged)
+{
+	struct tcp_conn *c = conn_established(NULL);
+
+	seg_in(c, "P. 1:11(10) ack -100");
+	seg_out(c, ". 1:1(0) ack 1");
+	CHECK_EQ(conn_read(c, 10), -EAGAIN);
+	conn_free(c);
+}
+
+/* RFC 6864 4.1 lets an unfragmentable packet have any identification; a connection counts, as on Linux. */
+TEST(test_established_packets_are_counted_by_their_identification)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	uint16_t id;
+
+	CHECK_EQ(conn_write(c, 10), 10);
+	seg_out(c, "P. 1:11(10) ack 1");
+	id = c->last.id;
+	seg_in(c, ". 1:1(0) ack 11");
+	CHECK_EQ(conn_write(c, 10), 10);
+	seg_out(c, "P. 11:21(10) ack 1");
+	CHECK_EQ(c->last.id, (uint16_t)(id + 1));
+	seg_in(c, "P. 1:11(10) ack 21");
+	seg_out(c, ". 21:21(0) ack 11");
+	CHECK_EQ(c->last.id, (uint16_t)(id + 2));
+	conn_free(c);
+}
+
 TEST(test_established_old_ack_still_carries_text)
 {
 	struct tcp_conn *c = conn_established(NULL);
@@ -278,8 +311,24 @@ TEST(test_delayed_ack_of_a_single_segment_within_half_a_second)
 
 	seg_in(c, "P. %u:%u(100) ack 1", seq, seq + 100);
 	seg_none(c);
-	CHECK_EQ(conn_read(c, 100), 100);
 	seg_ack_within(c, 500, seq + 100);
+	conn_free(c);
+}
+
+/* What was the end of a write, by its size, is acknowledged when the program has read all of it. As Linux. */
+TEST(test_small_segment_is_acked_when_it_has_been_read)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	uint32_t seq = become_slow(c);
+
+	seg_in(c, "P. %u:%u(100) ack 1", seq, seq + 100);
+	seg_none(c);
+	CHECK_EQ(conn_read(c, 99), 99);
+	seg_none(c);
+	CHECK_EQ(conn_read(c, 1), 1);
+	seg_out(c, ". 1:1(0) ack %u", seq + 100);
+	conn_ms(c, 500);
+	seg_none(c);
 	conn_free(c);
 }
 
@@ -305,9 +354,9 @@ TEST(test_delayed_ack_rides_on_an_answer)
 
 	seg_in(c, "P. %u:%u(100) ack 1", seq, seq + 100);
 	seg_none(c);
-	CHECK_EQ(conn_read(c, 100), 100);
 	CHECK_EQ(conn_write(c, 50), 50);
 	seg_out(c, "P. 1:51(50) ack %u", seq + 100);
+	CHECK_EQ(conn_read(c, 100), 100);
 	conn_ms(c, 150);
 	seg_none(c);
 	conn_free(c);
