@@ -123,6 +123,12 @@ int sys_close(int fd)
 	return (int)CALL(SYS_close, fd);
 }
 
+/** sys_setfsuid() - setfsuid(2) of this thread, for files and sockets that it makes; Return: the one before */
+uint32_t sys_setfsuid(uint32_t uid)
+{
+	return (uint32_t)CALL(SYS_setfsuid, uid);
+}
+
 /** sys_listen() - listen(2); Return: 0 or negative errno */
 int sys_listen(int fd, int backlog)
 {

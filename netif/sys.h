@@ -29,6 +29,7 @@ int sys_open(const char *path, int flags, mode_t mode);
 ssize_t sys_write(int fd, const void *buf, size_t len);
 int sys_writable(int fd);
 int sys_close(int fd);
+uint32_t sys_setfsuid(uint32_t uid);
 
 /* For the host's loop. */
 struct epoll_event;

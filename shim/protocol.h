@@ -75,7 +75,8 @@ enum ctl_op {
 	CTL_HELLO = 1,    /* reply to ctl_hello: data = struct ctl_hello_reply; sent by the host unasked, seq 0 */
 	CTL_BIND,         /* data = sockaddr; arg[0] = 1: a port to be chosen has to be free on the kernel's
 	                   * 127.0.0.1 too */
-	CTL_CONNECT,      /* data = sockaddr; flags CTL_F_NONBLOCK, CTL_F_FASTOPEN; result 0, -EINPROGRESS, -errno */
+	CTL_CONNECT,      /* data = sockaddr; flags CTL_F_NONBLOCK, CTL_F_FASTOPEN; result 0, -EINPROGRESS, -errno.
+	                   * Datagram: arg[0] = 1: the address is the kernel's 127.0.0.0/8 */
 	CTL_LISTEN,       /* arg[0] = backlog; arg[1] = 1: on the wildcard, listen on the kernel's 127.0.0.1 too */
 	CTL_GETNAME,      /* arg[0] = 1: peer; reply data = sockaddr */
 	CTL_SETSOCKOPT,   /* arg[0] level, arg[1] name, data = value */
@@ -87,6 +88,7 @@ enum ctl_op {
 	                   * end) or -errno; reply arg[0] = state after it, enum ctl_state.
 	                   * With arg[0] = 1 the error is shown and stays pending */
 	CTL_SENDCHECK,    /* datagram: would a send to data = sockaddr fail at once? result 0 / -errno.
+	                   * arg[1] = 1: it will be DGRAM_LOOPBACK.
 	                   * Packet socket: of arg[0] bytes; without data: as it is bound */
 	CTL_RECVERR,      /* MSG_ERRQUEUE: reply data = struct dgram_hdr + payload; -EAGAIN when empty */
 	CTL_LINGER,       /* close() with SO_LINGER on: answered when all is sent and acknowledged, or
@@ -161,6 +163,7 @@ enum dgram_kind {
 	DGRAM_DATA = 1,
 	DGRAM_ERROR = 2,
 	DGRAM_TOKEN = 3, /* from the host: the packet ring has something; no payload */
+	DGRAM_LOOPBACK = 4, /* to the host: as DGRAM_DATA, for the kernel's 127.0.0.0/8 */
 };
 
 /* The page behind a packet ring (PACKET_RX_RING) in the memory that program and host share. */

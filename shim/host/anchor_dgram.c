@@ -8,6 +8,8 @@
  * a DGRAM_ERROR message, as an ICMP error of an earlier datagram does, and is the result of the
  * program's next call. Stack to program: what the anchor does not take stays in the socket, whose
  * receive buffer drops and counts as UDP's does. Never shut down: that has no meaning here.
+ *
+ * A UDP socket may have a twin on the kernel's loopback (twin_dgram.c), with which it shares the anchor.
  */
 #include "shim/host/host.h"
 
@@ -73,7 +75,8 @@ static bool flush_held(struct anchor *a)
 
 static bool header_ok(const struct dgram_hdr *hdr, size_t len)
 {
-	return len >= sizeof(*hdr) && hdr->magic == WIRESHIM_MAGIC && hdr->kind == DGRAM_DATA &&
+	return len >= sizeof(*hdr) && hdr->magic == WIRESHIM_MAGIC &&
+	       (hdr->kind == DGRAM_DATA || hdr->kind == DGRAM_LOOPBACK) &&
 	       hdr->namelen <= sizeof(hdr->name) && hdr->controllen <= DGRAM_CONTROL_MAX &&
 	       len - sizeof(*hdr) <= DGRAM_FRAME_MAX;
 }
@@ -109,6 +112,21 @@ static ssize_t send_to_stack(struct anchor *a, uint8_t *message, size_t len)
 	return n;
 }
 
+/* The same to the kernel's loopback. */
+static ssize_t send_to_twin(struct anchor *a, uint8_t *message, size_t len)
+{
+	struct dgram_hdr hdr;
+	ssize_t n;
+
+	memcpy(&hdr, message, sizeof(hdr));
+	n = twin_dgram_send(a, &hdr, message + sizeof(hdr), len - sizeof(hdr));
+	if (n == -ECONNREFUSED) {
+		send_error(a, ECONNREFUSED);
+		n = twin_dgram_send(a, &hdr, message + sizeof(hdr), len - sizeof(hdr));
+	}
+	return n;
+}
+
 static void hold_in(struct anchor *a, const uint8_t *data, size_t len)
 {
 	a->held_in = malloc(len);
@@ -131,10 +149,16 @@ static bool take_message(struct anchor *a, uint8_t *data, size_t len)
 		send_error(a, EINVAL);
 		return true;
 	}
-	n = send_to_stack(a, data, len);
-	/* Without room there will be a wake-up; without a free port (inet_autobind()) there will be none. */
-	if (n == -EAGAIN && !(sock_poll(a->sock) & POLLOUT))
-		return false;
+	if (hdr.kind == DGRAM_LOOPBACK || (a->twin_connected && !hdr.namelen)) {
+		n = send_to_twin(a, data, len);
+		if (n == -EAGAIN)
+			return false;
+	} else {
+		n = send_to_stack(a, data, len);
+		/* Without room there will be a wake-up; without a free port (inet_autobind()) there will be none. */
+		if (n == -EAGAIN && !(sock_poll(a->sock) & POLLOUT))
+			return false;
+	}
 	if (n < 0)
 		send_error(a, (int)-n);
 	else
@@ -189,11 +213,12 @@ static void pump_in(struct anchor *a)
 
 /* --- stack to program ------------------------------------------------------------------------- */
 
-static ssize_t receive_one(struct anchor *a, struct dgram_hdr *hdr)
+static ssize_t receive(struct anchor *a, struct dgram_hdr *hdr, uint8_t *payload, size_t room,
+			   unsigned int flags)
 {
-	struct iovec iov = { a->host->scratch, DGRAM_FRAME_MAX };
+	struct iovec iov = { payload, room };
 	struct sockaddr_storage name;
-	struct stack_msg msg = { .iov = &iov, .iovcnt = 1, .flags = MSG_DONTWAIT, .name = &name,
+	struct stack_msg msg = { .iov = &iov, .iovcnt = 1, .flags = flags | MSG_DONTWAIT, .name = &name,
 				 .control = hdr->control, .control_size = DGRAM_CONTROL_MAX };
 	ssize_t n;
 
@@ -210,20 +235,39 @@ static ssize_t receive_one(struct anchor *a, struct dgram_hdr *hdr)
 	return n;
 }
 
-static void pump_out(struct anchor *a)
+static ssize_t receive_one(struct anchor *a, struct dgram_hdr *hdr)
+{
+	return receive(a, hdr, a->host->scratch, DGRAM_FRAME_MAX, 0);
+}
+
+/**
+ * dgram_error() - the next message of the error queue (MSG_ERRQUEUE), on a socket of any type
+ * @hdr:     filled in
+ * @payload: @room bytes
+ *
+ * Return: payload bytes; -EAGAIN: none
+ */
+ssize_t dgram_error(struct anchor *a, struct dgram_hdr *hdr, uint8_t *payload, size_t room)
+{
+	ssize_t n = receive(a, hdr, payload, room, MSG_ERRQUEUE);
+
+	return n == -EAGAIN && a->state == ANCHOR_DGRAM ? twin_dgram_error(a, hdr, payload, room) : n;
+}
+
+typedef ssize_t (*receive_fn)(struct anchor *a, struct dgram_hdr *hdr);
+
+static void pump_from(struct anchor *a, receive_fn next)
 {
 	unsigned int count;
 	struct dgram_hdr hdr;
 	ssize_t n;
 
-	if (!a->writable || !flush_held(a))
-		return;
 	for (count = 0; a->writable && !a->held; count++) {
 		if (count >= TURN_MESSAGES) {
 			anchor_dirty(a);
 			return;
 		}
-		n = receive_one(a, &hdr);
+		n = next(a, &hdr);
 		if (n >= 0)
 			send_message(a, &hdr, a->host->scratch, (size_t)n);
 		else if (n != -EAGAIN && n != -ENOTCONN)
@@ -231,6 +275,22 @@ static void pump_out(struct anchor *a)
 		else
 			return;
 	}
+}
+
+static void pump_out(struct anchor *a)
+{
+	bool kernels = a->kernel_next;
+
+	if (!a->writable || !flush_held(a))
+		return;
+	if (a->twin.fd < 0) {
+		pump_from(a, receive_one);
+		return;
+	}
+	/* Whoever had the room to himself last comes second. */
+	a->kernel_next = !kernels;
+	pump_from(a, kernels ? twin_dgram_receive : receive_one);
+	pump_from(a, kernels ? receive_one : twin_dgram_receive);
 }
 
 /* A packet ring fills elsewhere; only the news of it goes through the anchor. */

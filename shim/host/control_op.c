@@ -65,17 +65,31 @@ static int32_t reply_name(struct call *k, const struct sockaddr_storage *ss, int
 	return 0;
 }
 
-/* A port that is to be chosen, and one that is given. */
-static int32_t bind_both(struct anchor *a, const struct sockaddr_in *addr)
+/* Is the port to be chosen now, on the wildcard? */
+static bool port_to_choose(struct anchor *a, const struct sockaddr_in *addr)
 {
 	int later = 0;
 	socklen_t len = sizeof(later);
 
 	(void)sock_getsockopt(a->sock, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &later, &len);
-	if (addr->sin_family == AF_INET && !addr->sin_addr.s_addr && !addr->sin_port && !later &&
-	    a->state == ANCHOR_FRESH && a->twin_fd < 0)
-		return twin_bind(a, addr);
-	return sock_bind(a->sock, (const struct sockaddr *)addr, sizeof(*addr));
+	return addr->sin_family == AF_INET && !addr->sin_addr.s_addr && !addr->sin_port && !later;
+}
+
+/* A port that is to be chosen, and one that is given. */
+static int32_t bind_both(struct call *k, const struct sockaddr_in *addr)
+{
+	struct anchor *a = k->a;
+	int ret;
+
+	if (port_to_choose(a, addr) && a->twin_fd < 0 && a->twin.fd < 0)
+		ret = twin_bind(a, addr, k->c->uid);
+	else
+		ret = sock_bind(a->sock, (const struct sockaddr *)addr, sizeof(*addr));
+	if (ret == 0 && a->state == ANCHOR_DGRAM) {
+		a->twin_wanted = true;
+		twin_dgram_update(a, k->c->uid);
+	}
+	return ret;
 }
 
 static int32_t op_bind(struct call *k)
@@ -84,9 +98,22 @@ static int32_t op_bind(struct call *k)
 
 	memset(&ss, 0, sizeof(ss));
 	memcpy(&ss, k->data, MIN(k->len, sizeof(ss)));
-	if (k->req->arg[0] == 1 && k->a->type == SOCK_STREAM && k->len == sizeof(struct sockaddr_in))
-		return bind_both(k->a, (const struct sockaddr_in *)&ss);
+	if (k->req->arg[0] == 1 && k->len == sizeof(struct sockaddr_in) &&
+	    (k->a->state == ANCHOR_FRESH || twin_dgram_possible(k->a)))
+		return bind_both(k, (const struct sockaddr_in *)&ss);
 	return sock_bind(k->a->sock, (const struct sockaddr *)&ss, (socklen_t)k->len);
+}
+
+static int32_t connect_dgram(struct call *k, const struct sockaddr_storage *ss)
+{
+	int ret;
+
+	if (k->req->arg[0] == 1 && k->len == sizeof(struct sockaddr_in))
+		return twin_dgram_connect(k->a, (const struct sockaddr_in *)(const void *)ss, k->c->uid);
+	ret = sock_connect(k->a->sock, (const struct sockaddr *)ss, (socklen_t)k->len);
+	if (ret == 0)
+		twin_dgram_connected(k->a, k->c->uid);
+	return ret;
 }
 
 static int32_t op_connect(struct call *k)
@@ -97,11 +124,10 @@ static int32_t op_connect(struct call *k)
 		return -EINVAL;
 	memset(&ss, 0, sizeof(ss));
 	memcpy(&ss, k->data, k->len);
+	if (k->a->type != SOCK_STREAM)
+		return connect_dgram(k, &ss);
 	twin_close(k->a);
-	if (k->a->type == SOCK_STREAM)
-		return stream_connect(k->a, (const struct sockaddr *)&ss, (socklen_t)k->len,
-				      k->req->flags);
-	return sock_connect(k->a->sock, (const struct sockaddr *)&ss, (socklen_t)k->len);
+	return stream_connect(k->a, (const struct sockaddr *)&ss, (socklen_t)k->len, k->req->flags);
 }
 
 static int32_t op_listen(struct call *k)
@@ -113,13 +139,10 @@ static int32_t op_listen(struct call *k)
 
 	if (both && k->a->state == ANCHOR_FRESH && sock_getname(k->a->sock, &ss, false) > 0 &&
 	    !((struct sockaddr_in *)(void *)&ss)->sin_port)
-		(void)bind_both(k->a, &any);
+		(void)bind_both(k, &any);
 	ret = listen_start(k->a, (int)k->req->arg[0]);
-	if (ret == 0 && both && twin_listen(k->a, k->c->uid) == -EADDRINUSE) {
-		host_settle(k->h); /* a listener that was just closed may have it */
-		if (k->a->sock)
-			(void)twin_listen(k->a, k->c->uid);
-	}
+	if (ret == 0 && both)
+		twin_want(k->a, twin_listen, k->c->uid);
 	return ret;
 }
 
@@ -155,9 +178,12 @@ static int32_t op_setsockopt(struct call *k)
 	if (ret == 0) {
 		option_note(k->a, level, name, k->data, k->len);
 		if (k->a->twin.fd >= 0)
-			(void)sys_setsockopt(k->a->twin.fd, level, name, k->data, (socklen_t)k->len);
+			(void)option_to_twin(k->a, k->a->twin.fd, level, name, k->data, k->len);
 	}
 	anchor_dirty(k->a);
+	if (ret == 0 && level == SOL_SOCKET && (name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX) &&
+	    twin_dgram_possible(k->a))
+		twin_dgram_update(k->a, k->c->uid);
 	return ret;
 }
 
@@ -288,6 +314,7 @@ static int32_t op_sendcheck(struct call *k)
 	struct flowi fl;
 	struct dst dst;
 	struct sockaddr_in sin;
+	bool loopback = k->req->arg[1] == 1;
 	int broadcast = 0, ret;
 	socklen_t len = sizeof(broadcast);
 
@@ -298,6 +325,9 @@ static int32_t op_sendcheck(struct call *k)
 	memcpy(&sin, k->data, sizeof(sin));
 	if (sin.sin_family != AF_INET)
 		return -EAFNOSUPPORT;
+	ret = loopback ? twin_dgram_reach(k->a, k->c->uid) : 0;
+	if (ret)
+		return ret;
 	memset(&fl, 0, sizeof(fl));
 	memset(&dst, 0, sizeof(dst));
 	fl.daddr = inet_addr_v4(sin.sin_addr.s_addr);
@@ -305,7 +335,8 @@ static int32_t op_sendcheck(struct call *k)
 	ret = route_lookup(k->h->net, &fl, &dst);
 	if (ret)
 		return ret;
-	if (dst.type == RTN_T_BROADCAST &&
+	/* The kernel's loopback has a broadcast address. */
+	if ((dst.type == RTN_T_BROADCAST || (loopback && sin.sin_addr.s_addr == htonl(0x7fffffff))) &&
 	    (sock_getsockopt(k->a->sock, SOL_SOCKET, SO_BROADCAST, &broadcast, &len) || !broadcast))
 		return -EACCES;
 	return 0;
@@ -314,23 +345,10 @@ static int32_t op_sendcheck(struct call *k)
 static int32_t op_recverr(struct call *k)
 {
 	struct dgram_hdr *hdr = (struct dgram_hdr *)(void *)k->h->scratch;
-	struct iovec iov = { k->h->scratch + sizeof(*hdr), CTL_DATA_MAX - sizeof(*hdr) };
-	struct sockaddr_storage name;
-	struct stack_msg msg = { .iov = &iov, .iovcnt = 1, .flags = MSG_ERRQUEUE | MSG_DONTWAIT,
-				 .name = &name, .control = hdr->control,
-				 .control_size = DGRAM_CONTROL_MAX };
-	ssize_t n;
+	ssize_t n = dgram_error(k->a, hdr, k->h->scratch + sizeof(*hdr), CTL_DATA_MAX - sizeof(*hdr));
 
-	memset(hdr, 0, sizeof(*hdr));
-	n = sock_recvmsg(k->a->sock, &msg);
 	if (n < 0)
 		return (int32_t)n;
-	hdr->magic = WIRESHIM_MAGIC;
-	hdr->kind = DGRAM_DATA;
-	hdr->namelen = (uint16_t)MIN(msg.namelen, sizeof(hdr->name));
-	memcpy(&hdr->name, &name, hdr->namelen);
-	hdr->controllen = (uint16_t)MIN(msg.controllen, (size_t)DGRAM_CONTROL_MAX);
-	hdr->full_len = (uint32_t)MAX(msg.full_len, (size_t)n);
 	k->out = hdr;
 	k->out_len = sizeof(*hdr) + (size_t)n;
 	return 0;

@@ -130,12 +130,16 @@ struct anchor {
 	struct anchor *handing;       /* child whose record did not fit, or NULL */
 	int handing_fd;               /* with @handing NULL: a connection of the kernel's */
 	uint64_t record_kinds;        /* of the records in the anchor, oldest in bit 0: 1 = the kernel's */
-	bool kernel_next;             /* the two take turns */
-	struct watch twin;            /* listener on the kernel's loopback, fd -1 = none */
-	int twin_fd;                  /* the same, bound and not listening yet */
+	bool kernel_next;             /* the two take turns; also of a datagram socket */
 	int twin_queue;               /* backlog that the kernel was told */
+
+	/* Listener or datagram socket on the wildcard. */
+	struct watch twin;            /* on the kernel's loopback, fd -1 = none */
+	int twin_fd;                  /* the same, bound and not in use yet */
 	int twin_err;                 /* why there is none, positive errno */
 	bool twin_readable;
+	bool twin_wanted;             /* datagrams: bound where 127.0.0.0/8 is the kernel's */
+	bool twin_connected;          /* datagrams: to an address there */
 
 	struct sockaddr_storage target; /* of the connect() under way */
 	socklen_t target_len;
@@ -321,6 +325,7 @@ int stream_connect(struct anchor *a, const struct sockaddr *addr, socklen_t len,
 
 /* --- anchor_dgram.c: messages --- */
 void dgram_work(struct anchor *a);
+ssize_t dgram_error(struct anchor *a, struct dgram_hdr *hdr, uint8_t *payload, size_t room);
 
 /* --- packet_ring.c: memory of packet sockets' rings --- */
 void rings_provide(struct host *h);
@@ -360,14 +365,30 @@ void lifelines_clear(struct host *h);
 
 /* --- options.c: what programs have set --- */
 void option_note(struct anchor *a, int level, int name, const void *value, size_t len);
+int option_to_twin(const struct anchor *a, int fd, int level, int name, const void *value, size_t len);
 void options_apply(const struct anchor *a, int fd);
 
-/* --- twin.c: the listener beside ours on the kernel's loopback --- */
-int twin_bind(struct anchor *a, const struct sockaddr_in *addr);
+/* --- twin.c: the socket beside ours on the kernel's loopback; a listener's --- */
+int twin_open(struct anchor *a, uint16_t port, uint32_t uid);
+int twin_bind(struct anchor *a, const struct sockaddr_in *addr, uint32_t uid);
+uint16_t twin_port(struct anchor *a);
+void twin_want(struct anchor *a, int (*make)(struct anchor *a, uint32_t uid), uint32_t uid);
 int twin_listen(struct anchor *a, uint32_t uid);
 void twin_backlog(struct anchor *a, unsigned int more);
 int twin_accept(struct anchor *a);
 void twin_close(struct anchor *a);
+
+/* --- twin_dgram.c: a datagram socket's --- */
+bool twin_dgram_possible(const struct anchor *a);
+int twin_dgram_bind(struct anchor *a, uint32_t uid);
+int twin_dgram_reach(struct anchor *a, uint32_t uid);
+void twin_dgram_update(struct anchor *a, uint32_t uid);
+int twin_dgram_connect(struct anchor *a, const struct sockaddr_in *addr, uint32_t uid);
+void twin_dgram_connected(struct anchor *a, uint32_t uid);
+ssize_t twin_dgram_send(struct anchor *a, const struct dgram_hdr *hdr, uint8_t *payload, size_t len);
+ssize_t twin_dgram_receive(struct anchor *a, struct dgram_hdr *hdr);
+ssize_t twin_dgram_error(struct anchor *a, struct dgram_hdr *hdr, uint8_t *payload, size_t room);
+uint32_t twin_dgram_lost(const struct anchor *a);
 
 /* --- reasons.c --- */
 void reason_of_socket(struct anchor *a, const uint8_t *data, size_t len);

@@ -6,6 +6,9 @@
  *
  * Kept only until a stream is connected: from then on the socket is ours for good.
  */
+#include <linux/filter.h>
+#include <unistd.h>
+
 #include "shim/host/host.h"
 
 enum { OPTION_BYTES_MAX = 1024, OPTIONS_BYTES_MAX = 8192 };
@@ -63,6 +66,47 @@ void option_note(struct anchor *a, int level, int name, const void *value, size_
 	a->options_len += sizeof(o) + len;
 }
 
+/*
+ * On the loopback a datagram socket is alone with the machine's own programs: no groups, no devices, no
+ * marks for the machine's routes.
+ */
+static bool dgram_twin_has(int level, int name)
+{
+	switch (level) {
+	case SOL_SOCKET:
+		return name != SO_BINDTODEVICE && name != SO_BINDTOIFINDEX && name != SO_MARK &&
+		       name != SO_MAX_PACING_RATE && name != SO_LINGER;
+	case IPPROTO_IP:
+		return name == IP_TTL || name == IP_TOS || name == IP_PKTINFO || name == IP_RECVTTL ||
+		       name == IP_RECVTOS || name == IP_RECVORIGDSTADDR || name == IP_RECVERR ||
+		       name == IP_MTU_DISCOVER;
+	default:
+		return true;
+	}
+}
+
+/**
+ * option_to_twin() - sets an option of the program on the kernel socket that stands beside ours
+ * @value: @len bytes as the program gave them; of a filter its instructions
+ *
+ * Return: 0, also for an option that the twin has no use for; negative errno
+ */
+int option_to_twin(const struct anchor *a, int fd, int level, int name, const void *value, size_t len)
+{
+	struct sock_fprog prog = { .len = (unsigned short)(len / sizeof(struct sock_filter)),
+				   .filter = (struct sock_filter *)(uintptr_t)value };
+
+	if (a->type == SOCK_DGRAM && !dgram_twin_has(level, name))
+		return 0;
+	/* The host may have rights that the program has not. */
+	if (level == SOL_SOCKET && (name == SO_RCVBUFFORCE || name == SO_SNDBUFFORCE) && a->uid != 0 &&
+	    a->uid != geteuid())
+		name = name == SO_RCVBUFFORCE ? SO_RCVBUF : SO_SNDBUF;
+	if (level == SOL_SOCKET && (name == SO_ATTACH_FILTER || name == SO_ATTACH_REUSEPORT_CBPF))
+		return sys_setsockopt(fd, level, name, &prog, sizeof(prog));
+	return sys_setsockopt(fd, level, name, value, (socklen_t)len);
+}
+
 /** options_apply() - sets all of them on a kernel socket of ours */
 void options_apply(const struct anchor *a, int fd)
 {
@@ -71,7 +115,7 @@ void options_apply(const struct anchor *a, int fd)
 
 	for (at = 0; at < a->options_len; at += size) {
 		size = entry_at(a, at, &o);
-		if (sys_setsockopt(fd, o.level, o.name, a->options + at + sizeof(o), o.len))
+		if (option_to_twin(a, fd, o.level, o.name, a->options + at + sizeof(o), o.len))
 			host_log(a->host, LOG_LEVEL_WARN, "the kernel refuses option %d of level %d", o.name,
 				 o.level);
 	}

@@ -198,6 +198,7 @@ static void put_socket(struct text *t, struct anchor *a)
 {
 	char line[512], name[64] = "-";
 	struct sockaddr_storage ss;
+	uint32_t lost;
 
 	if (!a->sock || !a->sock->sk)
 		return;
@@ -214,9 +215,12 @@ static void put_socket(struct text *t, struct anchor *a)
 	if (a->state == ANCHOR_LISTENING)
 		put(t, ", backlog %d, %u to be accepted", a->backlog, a->outstanding);
 	if (a->twin.fd >= 0)
-		put(t, ", also on the kernel's 127.0.0.1");
+		put(t, ", also on the kernel's 127.0.0.1%s", a->twin_connected ? ", connected there" : "");
 	else if (a->twin_err)
 		put(t, ", not on the kernel's 127.0.0.1: %s", strerror(a->twin_err));
+	lost = a->type == SOCK_DGRAM ? twin_dgram_lost(a) : 0;
+	if (lost)
+		put(t, ", %u lost there", lost);
 	put(t, "%s%s\n", a->reason ? ", " : "", a->reason ? a->reason : "");
 }
 

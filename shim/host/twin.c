@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listener on the wildcard address serves the kernel's loopback as well.
+ * A socket on the wildcard address serves the kernel's loopback as well.
  *
  * Where 127.0.0.0/8 is the kernel's, a program that listens on 0.0.0.0:PORT is to be reached there
  * too: by the machine's own clients, and by programs of ours, whose connections to 127.0.0.1 are the
  * kernel's. So the host makes a second listener beside ours, the twin: a kernel socket on
  * 127.0.0.1:PORT. What it accepts goes to the program through the same anchor as everything else, as
  * a record with the kernel's connection (anchor_listen.c); from then on the host has nothing to do
- * with it. One descriptor, one poll(), one accept() for both worlds.
+ * with it. One descriptor, one poll(), one accept() for both worlds. A datagram socket's twin:
+ * twin_dgram.c.
  *
  * PORT 0: the twin is bound first, already by bind(), and its number is ours too, so that it is free
  * in both. Any other number may be taken on the loopback by a server of the kernel. That is no error:
- * ours is another machine. The listener then serves its own network only, which log and status say.
+ * ours is another machine. The socket then serves its own network only, which log and status say.
  *
  * The kernel asks whether the host may have a port below 1024; a program of another user than the
- * host's does not get one by way of it.
+ * host's does not get one by way of it. Nor does it get into another user's SO_REUSEPORT group: the
+ * twin is its own user's, where the host may make it so.
  */
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -33,21 +35,51 @@ static void twin_ready(struct host *h, struct watch *w, uint32_t events)
 	anchor_dirty(a);
 }
 
-/* A kernel socket on 127.0.0.1:@port; 0 = any. Negative errno. */
-static int open_bound(struct anchor *a, uint16_t port, uint32_t uid)
+/* A kernel socket of the user @uid, or else of the host's own. */
+static int open_as(int type, uint32_t uid, bool *own)
+{
+	uint32_t before = sys_setfsuid(uid);
+	int fd;
+
+	*own = sys_setfsuid(uid) == uid;
+	fd = sys_socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	sys_setfsuid(before);
+	return fd;
+}
+
+/* Who may have the port is settled in the stack; connections of earlier servers are no obstacle. */
+static int allow_reuse(const struct anchor *a, int fd, uint16_t port, bool own)
+{
+	int ret = 0, one = 1, zero = 0;
+
+	if (!own)
+		ret = sys_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &zero, sizeof(zero));
+	if (ret == 0 && port && a->type == SOCK_STREAM)
+		ret = sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return ret;
+}
+
+/**
+ * twin_open() - a kernel socket on the loopback, of the anchor's type and with its options
+ * @port: 0 = any
+ * @uid:  who asks
+ *
+ * Return: descriptor; negative errno
+ */
+int twin_open(struct anchor *a, uint16_t port, uint32_t uid)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port),
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd, ret, one = 1;
+	int fd, ret;
+	bool own;
 
 	if (port && port < PRIVILEGED_PORTS && uid != 0 && uid != geteuid())
 		return -EACCES;
-	fd = sys_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = open_as(a->type, uid, &own);
 	if (fd < 0)
 		return fd;
 	options_apply(a, fd);
-	/* Who may have the port is settled in the stack; connections of earlier servers are no obstacle. */
-	ret = port ? sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) : 0;
+	ret = allow_reuse(a, fd, port, own);
 	if (ret == 0)
 		ret = sys_bind(fd, &sin, sizeof(sin));
 	if (ret == 0)
@@ -67,16 +99,17 @@ static uint16_t port_of(int fd)
 /**
  * twin_bind() - binds to a port that is free here and on the kernel's loopback
  * @addr: the wildcard address with port 0
+ * @uid:  who asks
  *
  * Return: as sock_bind()
  */
-int twin_bind(struct anchor *a, const struct sockaddr_in *addr)
+int twin_bind(struct anchor *a, const struct sockaddr_in *addr, uint32_t uid)
 {
 	struct sockaddr_in sin = *addr;
 	int tries, ret, fd;
 
 	for (tries = 0; tries < PORT_TRIES; tries++) {
-		fd = open_bound(a, 0, 0);
+		fd = twin_open(a, 0, uid);
 		if (fd < 0)
 			break;
 		sin.sin_port = htons(port_of(fd));
@@ -91,8 +124,8 @@ int twin_bind(struct anchor *a, const struct sockaddr_in *addr)
 	return sock_bind(a->sock, (const struct sockaddr *)addr, sizeof(*addr));
 }
 
-/* The port, where the socket is bound to the wildcard address; else 0. */
-static uint16_t wildcard_port(struct anchor *a)
+/** twin_port() - Return: the port, where the socket is bound to the wildcard address; else 0 */
+uint16_t twin_port(struct anchor *a)
 {
 	struct sockaddr_storage ss;
 	struct sockaddr_in sin;
@@ -111,7 +144,7 @@ static uint16_t wildcard_port(struct anchor *a)
  */
 int twin_listen(struct anchor *a, uint32_t uid)
 {
-	uint16_t port = wildcard_port(a);
+	uint16_t port = twin_port(a);
 	int ret;
 
 	if (!port)
@@ -119,7 +152,7 @@ int twin_listen(struct anchor *a, uint32_t uid)
 	if (a->twin.fd >= 0)
 		return 0; /* another backlog: listen_work() says so */
 	if (a->twin_fd < 0)
-		a->twin_fd = open_bound(a, port, uid);
+		a->twin_fd = twin_open(a, port, uid);
 	ret = a->twin_fd < 0 ? a->twin_fd : sys_listen(a->twin_fd, a->backlog);
 	if (ret == 0)
 		ret = watch_add(a->host, &a->twin, a->twin_fd, EPOLLIN | EPOLLET, twin_ready);
@@ -130,10 +163,28 @@ int twin_listen(struct anchor *a, uint32_t uid)
 		sys_close(a->twin_fd);
 	a->twin_fd = -1;
 	a->twin_err = -ret;
-	if (ret && ret != -EADDRINUSE)
-		host_log(a->host, LOG_LEVEL_WARN, "port %u is not served on the kernel's 127.0.0.1: %s", port,
-			 strerror(-ret));
 	return ret;
+}
+
+/**
+ * twin_want() - makes the twin of a socket that has just got its port
+ * @make: twin_listen() or twin_dgram_bind()
+ * @uid:  who asks
+ *
+ * Where there can be none, log and status say so, and the socket serves its own network alone.
+ */
+void twin_want(struct anchor *a, int (*make)(struct anchor *a, uint32_t uid), uint32_t uid)
+{
+	int ret = make(a, uid);
+
+	if (ret == -EADDRINUSE) {
+		host_settle(a->host); /* a socket that was just closed may have it */
+		ret = a->sock ? make(a, uid) : 0;
+	}
+	if (ret)
+		host_log(a->host, ret == -EADDRINUSE ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+			 "%s port %u is not served on the kernel's 127.0.0.1: %s",
+			 a->type == SOCK_STREAM ? "tcp" : "udp", twin_port(a), strerror(-ret));
 }
 
 /**
@@ -179,4 +230,5 @@ void twin_close(struct anchor *a)
 	if (a->twin_fd >= 0)
 		sys_close(a->twin_fd);
 	a->twin_fd = -1;
+	a->twin_connected = false;
 }

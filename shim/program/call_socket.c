@@ -131,7 +131,7 @@ static int do_bind(int fd, uint32_t w, const struct sockaddr *addr, socklen_t le
 		return r;
 	if (len < least)
 		return -EINVAL;
-	c.arg[0] = loopback_is_kernels(fd, w);
+	c.arg[0] = loopback_is_kernels(fd, w, addr);
 	r = sock_control(fd, &c);
 	if (r == 0)
 		fd_flag(fd, FD_BOUND, 0);
@@ -191,7 +191,7 @@ int listen(int fd, int backlog)
 	 * for it.
 	 */
 	quiet_begin(&q);
-	c.arg[1] = loopback_is_kernels(fd, w);
+	c.arg[1] = loopback_is_kernels(fd, w, NULL);
 	r = sock_control(fd, &c);
 	if (r == 0 && !(w & FD_LISTEN)) {
 		gate_up(fd);
@@ -537,11 +537,17 @@ static int stream_connect(int fd, uint32_t w, const struct sockaddr *addr, sockl
 		       : waited; /* SO_SNDTIMEO is over: the first call says so, a later one EALREADY */
 }
 
-static int dgram_connect(int fd, const struct sockaddr *addr, socklen_t len)
+static int dgram_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t len)
 {
 	struct ctl_call c = { .op = CTL_CONNECT, .data = addr, .len = len };
-	int r = sock_control(fd, &c);
+	struct sockaddr_in to;
+	int r;
 
+	if (addr->sa_family == AF_INET) {
+		memcpy(&to, addr, sizeof(to));
+		c.arg[0] = is_loopback(&to) && loopback_has_peer(fd, w, &to);
+	}
+	r = sock_control(fd, &c);
 	if (r == 0 && addr->sa_family == AF_UNSPEC)
 		fd_flag(fd, 0, FD_CONNECTED);
 	else if (r == 0)
@@ -568,7 +574,7 @@ static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t
 		len = sizeof(struct sockaddr_in);
 	else if (len > sizeof(struct sockaddr_in6))
 		len = sizeof(struct sockaddr_in6);
-	return (w & FD_STREAM) ? stream_connect(fd, w, addr, len, flags) : dgram_connect(fd, addr, len);
+	return (w & FD_STREAM) ? stream_connect(fd, w, addr, len, flags) : dgram_connect(fd, w, addr, len);
 }
 
 /**

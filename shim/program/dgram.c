@@ -42,11 +42,14 @@ static uint64_t fingerprint(uint64_t cookie, const struct sockaddr_in *to)
 	return (x ^ x >> 29) | 1;
 }
 
-/* Would a send to this destination fail at once? Asked once per socket and destination. */
-static int check_destination(int fd, const struct sockaddr_in *to)
+/*
+ * Would a send to this destination fail at once? Asked once per socket and destination. @by_twin: it
+ * goes to the kernel's loopback.
+ */
+static int check_destination(int fd, const struct sockaddr_in *to, bool by_twin)
 {
 	uint64_t print = fingerprint(fd_cookie(fd), to);
-	struct ctl_call c = { .op = CTL_SENDCHECK, .data = to, .len = sizeof(*to) };
+	struct ctl_call c = { .op = CTL_SENDCHECK, .arg = { 0, by_twin }, .data = to, .len = sizeof(*to) };
 	int r;
 
 	if (atomic_load_explicit(&checked[print % CHECKED_SLOTS], memory_order_relaxed) == print)
@@ -175,7 +178,9 @@ static int address(int fd, uint32_t w, const struct msghdr *m, struct dgram_hdr 
 		return -EINVAL;
 	memcpy(&h->name, &to, sizeof(to));
 	h->namelen = sizeof(to);
-	return check_destination(fd, &to);
+	if (is_loopback(&to) && loopback_has_peer(fd, w, &to))
+		h->kind = DGRAM_LOOPBACK;
+	return check_destination(fd, &to, h->kind == DGRAM_LOOPBACK);
 }
 
 /**

@@ -5,6 +5,7 @@
 
 #include "shim/program/control.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -35,7 +36,13 @@ int wait_writable(int fd, int limit_ms, short *revents);
 /* verdict.c */
 enum decide_at { AT_BIND, AT_CONNECT, AT_LISTEN, AT_SEND };
 int sock_decide(int fd, uint32_t w, enum decide_at at, const struct sockaddr *addr, socklen_t len);
-bool loopback_is_kernels(int fd, uint32_t w);
+bool loopback_is_kernels(int fd, uint32_t w, const void *given);
+bool loopback_has_peer(int fd, uint32_t w, const struct sockaddr_in *to);
+
+static inline bool is_loopback(const struct sockaddr_in *addr)
+{
+	return (addr->sin_addr.s_addr & htonl(0xff000000)) == htonl(0x7f000000);
+}
 
 /* handover.c */
 int sock_to_kernel(int fd);

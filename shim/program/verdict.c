@@ -14,6 +14,10 @@
  * What was left to the kernel is the kernel's for good, and a datagram socket that has sent or
  * received is where it is for good as well.
  *
+ * By default a UDP socket that is on the wildcard address stays, though it sends to the kernel's
+ * loopback, or connects there after bind(): a twin of it in the host (shim/host/twin_dgram.c) serves
+ * that, and it still has the network. One that connects there first of all is the kernel's.
+ *
  * Rules that cannot be read leave no socket to anybody: each call that would need one fails. They are
  * parsed once, at load, because programs wipe their environment; which program this is does not
  * change either.
@@ -59,6 +63,10 @@ static const struct rule defaults[] = {
 /* At bind(): a rule about the other end may say otherwise later. */
 static const struct rule undecided =
 	DEFAULT(RULE_STACK, ANYWHERE, ANYWHERE, "stack until the other end is known");
+
+/* Likewise, since it has a part in both. */
+static const struct rule by_twin =
+	DEFAULT(RULE_STACK, ANYWHERE, LOOPBACK, "stack, with a twin on the kernel's loopback");
 
 /* The name that the program was called by: up to the first zero of its command line. */
 static void read_invoked(char *name, size_t size)
@@ -124,6 +132,11 @@ static uint8_t proto_of(uint32_t w)
 	if (fd_protocol(w) == IPPROTO_ICMP)
 		return (w & FD_RAW) ? RULE_ICMP | RULE_RAW : RULE_ICMP;
 	return (w & FD_RAW) ? RULE_RAW : RULE_UDP;
+}
+
+static bool is_udp(uint32_t w)
+{
+	return !(w & (FD_STREAM | FD_RAW | FD_PACKET)) && fd_protocol(w) == IPPROTO_UDP;
 }
 
 static const char *proto_name(uint32_t w)
@@ -238,6 +251,8 @@ int sock_decide(int fd, uint32_t w, enum decide_at at, const struct sockaddr *ad
 	if (at == AT_CONNECT || at == AT_SEND)
 		s.remote = &given;
 	r = find_rule(&s);
+	if (r == &defaults[1] && is_udp(w) && (at == AT_SEND || (at == AT_CONNECT && (w & FD_BOUND))))
+		r = &by_twin;
 	explain(fd, w, call_names[at], at == AT_LISTEN ? s.local : &given, r);
 	if (r->verdict == RULE_STACK)
 		return 0;
@@ -248,18 +263,38 @@ int sock_decide(int fd, uint32_t w, enum decide_at at, const struct sockaddr *ad
 }
 
 /**
- * loopback_is_kernels() - would a TCP socket bound to 127.0.0.1 be left to the kernel?
- * @fd: a socket of ours that is, or will be, bound to the wildcard address
- * @w:  its word
+ * loopback_is_kernels() - would a socket bound to 127.0.0.1 be left to the kernel?
+ * @fd:    a socket of ours that is, or will be, bound to the wildcard address
+ * @w:     its word
+ * @given: address that it is about to be bound to; NULL: it is bound
  *
- * Then a listener there is to serve the kernel's loopback as well.
+ * Then a listener or a UDP socket there is to serve the kernel's loopback as well.
  */
-bool loopback_is_kernels(int fd, uint32_t w)
+bool loopback_is_kernels(int fd, uint32_t w, const void *given)
 {
 	struct sockaddr_in own;
-	struct rule_subject s = { .proto = RULE_TCP, .local = &own };
+	struct rule_subject s = { .proto = proto_of(w), .local = &own };
 
-	own_address(fd, w, &own);
+	if (given)
+		memcpy(&own, given, sizeof(own));
+	else
+		own_address(fd, w, &own);
 	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return (w & FD_STREAM) && find_rule(&s)->verdict == RULE_KERNEL;
+	return ((w & FD_STREAM) || is_udp(w)) && find_rule(&s)->verdict == RULE_KERNEL;
+}
+
+/**
+ * loopback_has_peer() - is this peer of a UDP socket of ours one on the kernel's loopback?
+ * @to: an address of 127.0.0.0/8
+ */
+bool loopback_has_peer(int fd, uint32_t w, const struct sockaddr_in *to)
+{
+	struct rule_subject s = { .proto = RULE_UDP, .remote = to };
+	struct sockaddr_in own;
+
+	if (!is_udp(w))
+		return false;
+	if (own_address(fd, w, &own))
+		s.local = &own;
+	return find_rule(&s)->verdict == RULE_KERNEL;
 }

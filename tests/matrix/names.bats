@@ -56,3 +56,19 @@ questions() {
 	wait_open peer "$US" 5353
 	questions on_peer "$US" 5353
 }
+
+@test "dnsmasq: on the wildcard address, asked on 127.0.0.1" {
+	start_bg server shim dnsmasq -d -p 5354 "${ZONE[@]}"
+	wait_port us 5354
+	wait_port us 5354 udp
+	questions on_us 127.0.0.1 5354
+	questions shim 127.0.0.1 5354
+}
+
+@test "dnsmasq: on the wildcard address, asked on 127.0.0.1, forwards to the peer's" {
+	start_bg server shim dnsmasq -d -p 5355 --no-resolv --no-hosts --conf-file=/dev/null --user=root \
+		--pid-file= --server="$PEER" --edns-packet-max=512
+	wait_port us 5355 udp
+	questions on_us 127.0.0.1 5355
+	questions shim 127.0.0.1 5355
+}
