@@ -517,7 +517,9 @@ static struct tcp_result take_text(struct tcp_sock *tp, struct tcp_segment *seg)
 		return TCP_RESULT(DROP, DROP_TCP_CLOSED);
 	}
 	if (tp->peer_fin) {
-		/* CLOSE-WAIT, CLOSING, LAST-ACK: nothing can follow a FIN; it is acknowledged again. */
+		/* CLOSE-WAIT, CLOSING, LAST-ACK: nothing can follow a FIN; it is acknowledged again (RFC 2883 4.1). */
+		if (before(seg->seq, tp->rcv_nxt))
+			tcp_note_dsack(tp, seg->seq, seq_min(seg->end_seq, tp->rcv_nxt));
 		tp->ack.scheduled = tp->ack.now = true;
 		return TCP_RESULT(DROP, DROP_TCP_OLD_DATA);
 	}
