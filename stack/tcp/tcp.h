@@ -161,7 +161,7 @@ struct tcp_sysctls {
 	int fastopen;                    /* enum tcp_fastopen_flags */
 	int fastopen_blackhole_timeout_s; /* 0 = never pause Fast Open */
 	int syncookies;                  /* 0 never, 1 when the SYN queue is full, 2 always */
-	int challenge_ack_limit;         /* per second, RFC 5961 10 */
+	int challenge_ack_limit;         /* of the namespace, per second; INT32_MAX = none, RFC 5961 7 */
 	int invalid_ratelimit_ms;        /* between two ACKs of one connection for junk */
 	int recovery;                    /* enum tcp_recovery_flags */
 	int early_retrans;               /* 3, 4: tail loss probes */
@@ -199,8 +199,8 @@ struct netns_tcp {
 	struct fastopen_peer *fastopen_cache; /* NULL until needed */
 	unsigned int fastopen_holes;     /* times that Fast Open was paused in a row */
 	ktime_t fastopen_hole_time;      /* the last of them */
-	uint32_t challenge_count;
-	ktime_t challenge_window;        /* start of the second being counted */
+	uint32_t challenges_left;        /* in this second */
+	ktime_t challenge_window;        /* its start */
 	unsigned int orphans, timewaits;
 	bool memory_pressure;
 	ktime_t pressure_since;

@@ -35,26 +35,40 @@ bool tcp_oow_rate_limited(struct net *net, ktime_t *last)
 	return false;
 }
 
+/*
+ * tcp_challenge_ack_limit, none by default: a number that all connections share tells one peer of
+ * another's traffic (CVE-2016-5696), therefore also not exactly that number. As Linux.
+ */
+static bool namespace_allows(struct net *net)
+{
+	struct netns_tcp *t = net->tcp;
+	uint32_t limit = (uint32_t)t->sysctl.challenge_ack_limit;
+
+	if (limit == INT32_MAX)
+		return true;
+	if (net->now - t->challenge_window >= NSEC_PER_SEC) {
+		t->challenge_window = net->now;
+		t->challenges_left = limit ? (limit + 1) / 2 + random_below(&net->random, limit) : 0;
+	}
+	if (t->challenges_left == 0)
+		return false;
+	t->challenges_left--;
+	return true;
+}
+
 /**
  * tcp_send_challenge_ack() - ask the peer to repeat what it would only say if it knew the numbers
  * @tp:  connection
  *
- * Source:  RFC 5961 3.2, 4.2, 5.2; limited per connection and per namespace (section 10)
+ * Source:  RFC 5961 3.2, 4.2, 5.2; limited per connection (section 7: one in tcp_invalid_ratelimit), and
+ *          per namespace if asked for
  */
 void tcp_send_challenge_ack(struct tcp_sock *tp)
 {
 	struct net *net = tcp_net(tp);
-	struct netns_tcp *t = net->tcp;
 
-	if (tcp_oow_rate_limited(net, &tp->last_oow_ack))
+	if (tcp_oow_rate_limited(net, &tp->last_oow_ack) || !namespace_allows(net))
 		return;
-	if (net->now - t->challenge_window >= NSEC_PER_SEC) {
-		t->challenge_window = net->now;
-		t->challenge_count = 0;
-	}
-	if (t->challenge_count >= (uint32_t)t->sysctl.challenge_ack_limit)
-		return;
-	t->challenge_count++;
 	mib_inc(net, MIB_TcpExtTCPChallengeACK);
 	tcp_send_ack(tp);
 }

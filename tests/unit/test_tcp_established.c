@@ -6,6 +6,8 @@
 
 #include <poll.h>
 
+#include "stack/tcp/tcp.h"
+
 /*
  * Uses up the quick ACKs of a fresh connection, so that the next ones are delayed; relative end of
  * text.
@@ -211,19 +213,50 @@ TEST(test_established_repeated_synack_is_acked)
 	conn_free(c);
 }
 
-/* RFC 5961 10 and 5: challenge ACKs are rate limited. */
+static unsigned int challenges(struct tcp_conn *c, unsigned int resets)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < resets; i++) {
+		seg_in(c, "R %u:%u(0)", 2 + i, 2 + i);
+		n += seg_forget(c);
+	}
+	return n;
+}
+
+/* RFC 5961 7: challenge ACKs are limited, each connection by itself to one in tcp_invalid_ratelimit. */
 TEST(test_established_challenge_acks_are_limited)
 {
 	struct tcp_conn *c = conn_established(NULL);
-	unsigned int n = 0;
 
-	for (int i = 0; i < 3000; i++) {
-		seg_in(c, "R %d:%d(0)", 2 + i, 2 + i);
-		n += seg_forget(c);
-	}
-	CHECK_GE(n, 1);
-	CHECK_LE(n, 1000);
+	CHECK_EQ(challenges(c, 3000), 1);
+	conn_ms(c, 499);
+	CHECK_EQ(challenges(c, 10), 0);
+	conn_ms(c, 1);
+	CHECK_EQ(challenges(c, 10), 1);
+	CHECK_EQ(c->net->mib[MIB_TcpExtTCPChallengeACK], 2);
 	CHECK_STATE(c, TCP_ESTABLISHED);
+	conn_free(c);
+}
+
+/* What all connections share is off, since it tells one of the others; set, it is about that number. */
+TEST(test_established_challenge_acks_of_the_namespace)
+{
+	struct tcp_conn *c = conn_established(NULL);
+	struct tcp_sysctls *sysctl = &c->net->tcp->sysctl;
+	unsigned int n;
+
+	sysctl->invalid_ratelimit_ms = 0;
+	CHECK_EQ(challenges(c, 3000), 3000);
+	sysctl->challenge_ack_limit = 100;
+	for (int second = 0; second < 5; second++) {
+		n = challenges(c, 1000);
+		CHECK_GE(n, 50);
+		CHECK_LT(n, 150);
+		conn_ms(c, 1000);
+	}
+	sysctl->challenge_ack_limit = 0;
+	CHECK_EQ(challenges(c, 10), 0);
 	conn_free(c);
 }
 
