@@ -594,7 +594,7 @@ void tcp_segment_rcv(struct tcp_sock *tp, struct tcp_segment *seg);
 void tcp_carry_out(struct tcp_segment *seg, struct tcp_result r);
 void tcp_finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_send_challenge_ack(struct tcp_sock *tp);
-bool tcp_oow_rate_limited(struct net *net, ktime_t *last);
+bool tcp_oow_rate_limited(struct net *net, ktime_t *last, enum mib skipped);
 void tcp_init_buffers(struct tcp_sock *tp);
 void tcp_store_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg);
 

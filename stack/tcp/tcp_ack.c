@@ -327,11 +327,21 @@ static void act_on(struct tcp_sock *tp, struct tcp_ack_news *news)
 	tp->send_new_only = news->hold_back;
 }
 
+/* Segments; without SACK a guess from duplicate ACKs may have to be taken back. */
+static void count_delivered(struct tcp_sock *tp, uint32_t before)
+{
+	int32_t n = (int32_t)(tp->delivered - before);
+
+	if (n > 0)
+		mib_add(tcp_net(tp), MIB_TcpExtTCPDelivered, (uint32_t)n);
+}
+
 /* Not in [snd_una, snd_nxt]. RFC 9293 3.10.7.4, fifth; RFC 5961 5.2 for those far too old. */
 static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	/* Narrower than RFC 5961, as Linux: nor does it acknowledge what was never sent. */
 	uint32_t oldest = tp->snd_una - (uint32_t)MIN(tp->max_window, tp->bytes_acked);
+	uint32_t delivered = tp->delivered;
 	struct tcp_ack_news news;
 
 	if (after(seg->ack, tp->snd_nxt) || before(seg->ack, oldest)) {
@@ -343,6 +353,7 @@ static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_se
 	tcp_take_sacks(tp, &news);
 	if (news.sacked || news.dsack)
 		act_on(tp, &news);
+	count_delivered(tp, delivered);
 	return TCP_GO_ON;
 }
 
@@ -365,6 +376,7 @@ static bool is_duplicate(const struct tcp_sock *tp, const struct tcp_ack_news *n
 struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	bool was_full = !tcp_stream_writeable(tp);
+	uint32_t delivered = tp->delivered;
 	struct tcp_ack_news news;
 
 	if (before(seg->ack, tp->snd_una) || after(seg->ack, tp->snd_nxt))
@@ -388,6 +400,7 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 		act_on(tp, &news);
 	else if (tp->tlp_out) /* nothing is in flight: the ACK of a probe's second copy */
 		tcp_process_tlp_ack(tp, &news);
+	count_delivered(tp, delivered);
 	if (was_full) /* by what was freed, or by a larger buffer */
 		tcp_write_space(tp);
 	return TCP_GO_ON;

@@ -22,15 +22,18 @@
  * tcp_oow_rate_limited() - was the last ACK for a segment without use sent too short a time ago?
  * @net:   namespace
  * @last:  when that was; moved when not limited
+ * @skipped:  counter of the ACKs that are not sent
  *
  * Keeps two peers that disagree from answering each other forever, as Linux.
  */
-bool tcp_oow_rate_limited(struct net *net, ktime_t *last)
+bool tcp_oow_rate_limited(struct net *net, ktime_t *last, enum mib skipped)
 {
 	ktime_t gap = (unsigned int)net->tcp->sysctl.invalid_ratelimit_ms * NSEC_PER_MSEC;
 
-	if (*last && net->now - *last < gap)
+	if (*last && net->now - *last < gap) {
+		mib_inc(net, skipped);
 		return true;
+	}
 	*last = net->now;
 	return false;
 }
@@ -67,7 +70,8 @@ void tcp_send_challenge_ack(struct tcp_sock *tp)
 {
 	struct net *net = tcp_net(tp);
 
-	if (tcp_oow_rate_limited(net, &tp->last_oow_ack) || !namespace_allows(net))
+	if (tcp_oow_rate_limited(net, &tp->last_oow_ack, MIB_TcpExtTCPACKSkippedChallenge) ||
+	    !namespace_allows(net))
 		return;
 	mib_inc(net, MIB_TcpExtTCPChallengeACK);
 	tcp_send_ack(tp);
@@ -222,7 +226,10 @@ static bool syn_ack_acceptable(const struct tcp_sock *tp, const struct tcp_segme
 		return true;
 	/* RFC 7323 3.2: an echo from before the SYN belongs to an older connection. */
 	age = tcp_ts_clock(tcp_net(tp), tp->ts_off) - seg->opt.tsecr;
-	return age <= (tcp_net(tp)->now - tp->syn_stamp) / NSEC_PER_MSEC + 1;
+	if (age <= (tcp_net(tp)->now - tp->syn_stamp) / NSEC_PER_MSEC + 1)
+		return true;
+	mib_inc(tcp_net(tp), MIB_TcpExtPAWSActive);
+	return false;
 }
 
 /*
@@ -319,12 +326,13 @@ static bool in_window(const struct tcp_sock *tp, const struct tcp_segment *seg)
 }
 
 /* An ACK for a segment that is of no use: the peer learns what we expect (RFC 9293 3.10.7.4). */
-static void ack_useless(struct tcp_sock *tp, const struct tcp_segment *seg)
+static void ack_useless(struct tcp_sock *tp, const struct tcp_segment *seg, enum mib skipped)
 {
 	if (seg->end_seq == seg->seq || (seg->flags & TCPHDR_SYN)) {
-		if (tcp_oow_rate_limited(tcp_net(tp), &tp->last_oow_ack))
+		if (tcp_oow_rate_limited(tcp_net(tp), &tp->last_oow_ack, skipped))
 			return;
 	} else if (before(seg->seq, tp->rcv_nxt)) {
+		mib_inc(tcp_net(tp), MIB_TcpExtDelayedACKLost);
 		tcp_note_dsack(tp, seg->seq, seq_min(seg->end_seq, tp->rcv_nxt));
 	}
 	tcp_send_ack(tp);
@@ -340,23 +348,25 @@ static bool repeated_syn(const struct tcp_sock *tp, const struct tcp_segment *se
 static struct tcp_result check_sequence(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
 	if (repeated_syn(tp, seg)) {
-		if (!tcp_oow_rate_limited(tcp_net(tp), &tp->last_oow_ack))
+		if (!tcp_oow_rate_limited(tcp_net(tp), &tp->last_oow_ack, MIB_TcpExtTCPACKSkippedSynRecv))
 			tcp_send_syn(tp);
 		return TCP_RESULT(DROP, NOT_DROPPED);
 	}
 	if (tcp_paws_discard(tp, seg)) { /* RFC 7323 5.3 R1 */
-		ack_useless(tp, seg);
+		ack_useless(tp, seg, MIB_TcpExtTCPACKSkippedPAWS);
 		return TCP_RESULT(DROP, DROP_TCP_PAWS);
 	}
 	if (in_window(tp, seg))
 		return TCP_GO_ON;
+	if (after(seg->seq, tp->rcv_nxt + tcp_receive_window(tp)))
+		mib_inc(tcp_net(tp), MIB_TcpExtBeyondWindow);
 	if (seg->flags & TCPHDR_RST)
 		return TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
 	if (seg->flags & TCPHDR_SYN) {
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPSYNChallenge);
 		tcp_send_challenge_ack(tp);
 	} else {
-		ack_useless(tp, seg);
+		ack_useless(tp, seg, MIB_TcpExtTCPACKSkippedSeq);
 	}
 	return TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
 }

@@ -368,10 +368,13 @@ static void full_socket_err(struct tcp_sock *tp, uint32_t seq, uint8_t type, uin
 	bool fatal = false;
 	int err;
 
-	/* RFC 5927 4.1: what is quoted must be in flight. */
-	if (tp->inet.sk.state == TCP_LISTEN || tp->inet.sk.state == TCP_CLOSE ||
-	    !between(seq, tp->snd_una, tp->snd_nxt))
+	if (tp->inet.sk.state == TCP_LISTEN || tp->inet.sk.state == TCP_CLOSE)
 		return;
+	/* RFC 5927 4.1: what is quoted must be in flight. */
+	if (!between(seq, tp->snd_una, tp->snd_nxt)) {
+		mib_inc(tcp_net(tp), MIB_TcpExtOutOfWindowIcmps);
+		return;
+	}
 	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED) {
 		mtu_reduced(tp, info);
 		return;

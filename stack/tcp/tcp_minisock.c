@@ -355,7 +355,7 @@ static void request_ack(struct tcp_request *req)
 	struct net *net = req->inet.sk.net;
 	struct tcp_options ts = { .tsval = tcp_ts_clock(net, req->ts_off), .tsecr = req->ts_recent };
 
-	if (tcp_oow_rate_limited(net, &req->last_oow_ack))
+	if (tcp_oow_rate_limited(net, &req->last_oow_ack, MIB_TcpExtTCPACKSkippedSynRecv))
 		return;
 	tcp_send_bare(&req->inet, req->iss + 1, req->irs + 1,
 		      (uint16_t)(req->rcv_wnd >> req->rcv_wscale), TCPHDR_ACK,
@@ -380,6 +380,7 @@ static struct tcp_result check_request_segment(struct tcp_request *req,
 		/* RFC 5961 3.2; a passive open goes back to LISTEN without a word. */
 		if (seg->seq == req->irs + 1) {
 			mib_inc(seg->net, MIB_TcpAttemptFails);
+			mib_inc(seg->net, MIB_TcpExtEmbryonicRsts);
 			tcp_request_kill(req);
 		} else {
 			request_ack(req);
@@ -388,6 +389,7 @@ static struct tcp_result check_request_segment(struct tcp_request *req,
 	}
 	if (seg->flags & TCPHDR_SYN) {
 		mib_inc(seg->net, MIB_TcpAttemptFails);
+		mib_inc(seg->net, MIB_TcpExtEmbryonicRsts);
 		tcp_request_kill(req);
 		return TCP_RESULT(DROP, DROP_TCP_INVALID_SYN);
 	}
@@ -412,7 +414,7 @@ struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *s
 	if ((seg->flags & (TCPHDR_SYN | TCPHDR_ACK | TCPHDR_RST)) == TCPHDR_SYN &&
 	    seg->seq == req->irs) {
 		/* The SYN again: our SYN-ACK was lost. */
-		if (!tcp_oow_rate_limited(seg->net, &req->last_oow_ack)) {
+		if (!tcp_oow_rate_limited(seg->net, &req->last_oow_ack, MIB_TcpExtTCPACKSkippedSynRecv)) {
 			req->retransmitted = true;
 			if (req->ecn_ok) /* RFC 3168 6.1.1: a single SYN without ends ECN */
 				tcp_ecn_request(req, req->listener, seg);
@@ -430,6 +432,7 @@ struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *s
 		return TCP_RESULT(RESET, DROP_TCP_ACK_INVALID);
 	if (deferred(req) && seg->end_seq == req->irs + 1) {
 		req->acked = true;
+		mib_inc(seg->net, MIB_TcpExtTCPDeferAcceptDrop);
 		return TCP_GO_ON;
 	}
 	return complete_request(req, seg);
@@ -442,8 +445,10 @@ struct tcp_result tcp_request_rcv(struct tcp_request *req, struct tcp_segment *s
  */
 void tcp_request_err(struct tcp_request *req, uint32_t seq)
 {
-	if (seq != req->iss)
+	if (seq != req->iss) {
+		mib_inc(req->inet.sk.net, MIB_TcpExtOutOfWindowIcmps);
 		return;
+	}
 	mib_inc(req->inet.sk.net, MIB_TcpAttemptFails);
 	tcp_request_kill(req);
 }

@@ -342,6 +342,7 @@ static void trim_followers(struct tcp_sock *tp, struct sk_buff *skb)
 			return;
 		}
 		tcp_note_dsack(tp, tcp_cb(next)->seq, tcp_cb(next)->end_seq);
+		mib_inc(tcp_net(tp), MIB_TcpExtTCPOFOMerge);
 		if (tcp_cb(next)->end_seq == tcp_cb(skb)->end_seq)
 			tcp_cb(skb)->flags |= tcp_cb(next)->flags;
 		skb_unlink(&tp->ofo_queue, next);
@@ -368,6 +369,7 @@ static enum skb_drop_reason queue_out_of_order(struct tcp_sock *tp, struct sk_bu
 			tcp_cb(prev)->flags |=
 				tcp_cb(skb)->flags; /* a FIN that came after its text */
 		tcp_note_dsack(tp, seq, end);
+		mib_inc(tcp_net(tp), MIB_TcpExtTCPOFOMerge);
 		note_sack(tp, tcp_cb(prev)->seq, tcp_cb(prev)->end_seq);
 		return SKB_DROP_TCP_OLD_DATA;
 	}
@@ -463,6 +465,7 @@ static void text_arrived(struct tcp_sock *tp, const struct tcp_segment *seg)
 static enum skb_drop_reason old_text(struct tcp_sock *tp, const struct tcp_segment *seg,
 				     uint32_t end)
 {
+	mib_inc(tcp_net(tp), MIB_TcpExtDelayedACKLost);
 	tcp_note_dsack(tp, seg->seq, end);
 	enter_quickack(tp);
 	tp->ack.scheduled = tp->ack.now = true;

@@ -44,15 +44,18 @@ static bool is_dsack(const struct tcp_segment *seg)
 
 static void take_dsack(struct tcp_sock *tp, struct seq_range r, struct tcp_ack_news *news)
 {
+	uint32_t mss = tcp_current_mss(tp);
 	struct net *net = tcp_net(tp);
 
 	mib_inc(net, before(r.start, news->seg->ack) ? MIB_TcpExtTCPDSACKRecv : MIB_TcpExtTCPDSACKOfoRecv);
 	/* Of text that was never sent it says nothing but that the peer is confused. */
 	if (after(r.end, tp->snd_nxt) || tp->snd_una - r.start > MAX(tp->max_window, 65536U)) {
-		mib_inc(net, MIB_TcpExtTCPDSACKIgnoredNoUndo);
+		mib_inc(net, tp->undo_possible ? MIB_TcpExtTCPDSACKIgnoredOld :
+						 MIB_TcpExtTCPDSACKIgnoredNoUndo);
 		return;
 	}
 	tp->dsack_dups++;
+	mib_add(net, MIB_TcpExtTCPDSACKRecvSegs, (r.end - r.start + mss - 1) / mss);
 	news->dsack = true;
 	if (tp->tlp_out && tp->tlp_retrans && r.end == tp->tlp_high_seq)
 		news->dsack_tlp = true;

@@ -146,9 +146,11 @@ static void timewait_ack(struct tcp_timewait *tw)
 /* What has text or a FIN is repeated until it is acknowledged, and is no answer to an ACK of ours. */
 static void timewait_ack_limited(struct tcp_timewait *tw, const struct tcp_segment *seg)
 {
+	enum mib skipped = tw->substate == TCP_FIN_WAIT2 ? MIB_TcpExtTCPACKSkippedFinWait2 :
+							   MIB_TcpExtTCPACKSkippedTimeWait;
 	bool repeats = seg->end_seq != seg->seq && !(seg->flags & TCPHDR_SYN);
 
-	if (repeats || !tcp_oow_rate_limited(tw->inet.sk.net, &tw->last_oow_ack))
+	if (repeats || !tcp_oow_rate_limited(tw->inet.sk.net, &tw->last_oow_ack, skipped))
 		timewait_ack(tw);
 }
 
@@ -249,7 +251,7 @@ struct tcp_result tcp_timewait_rcv(struct tcp_timewait *tw, struct tcp_segment *
 	if (seg->flags & TCPHDR_FIN)
 		timewait_wait(tw, TCP_TIMEWAIT_MS);
 	timewait_ack_limited(tw, seg);
-	return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS) : TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
+	return old_ts ? TCP_RESULT(DROP, DROP_TCP_PAWS_TIMEWAIT) : TCP_RESULT(DROP, DROP_TCP_OUT_OF_WINDOW);
 }
 
 static bool may_reuse(const struct tcp_timewait *tw)

@@ -64,6 +64,7 @@ TEST(test_icmp_ends_a_half_open_request)
 
 	icmp_in(c, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 5);
 	CHECK_STATE(c, TCP_SYN_RECV);
+	CHECK_EQ(c->net->mib[MIB_TcpExtOutOfWindowIcmps], 1);
 	icmp_in(c, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 0);
 	CHECK_STATE(c, TCP_CLOSE);
 	conn_free(c);

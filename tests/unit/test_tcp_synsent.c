@@ -361,6 +361,7 @@ TEST(test_syn_sent_synack_with_a_foreign_echo_gets_rst)
 	seg_in(c, "S. 0:0(0) ack 1 <mss 1460,nop,nop,TS val 5 ecr -100000>");
 	seg_out(c, "R 1:1(0) win 0");
 	CHECK_STATE(c, TCP_SYN_SENT);
+	CHECK_EQ(c->net->mib[MIB_TcpExtPAWSActive], 1);
 	seg_in(c, "S. 0:0(0) ack 1 <mss 1460,nop,nop,TS val 5 ecr 0>");
 	seg_out(c, ". 1:1(0) ack 1 <nop,nop,TS val 0 ecr 5>");
 	conn_free(c);
