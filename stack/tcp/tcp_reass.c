@@ -514,7 +514,10 @@ enum skb_drop_reason tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg
 		tp->ack.scheduled = tp->ack.now = true;
 		return SKB_DROP_TCP_ZERO_WINDOW;
 	}
-	text_arrived(tp, seg);
+	if (seg->len)
+		text_arrived(tp, seg);
+	else
+		tp->ack.scheduled = true; /* a FIN alone */
 	skb_pull(skb, seg->hlen);
 	*tcp_cb(skb) = (struct tcp_skb_cb){ .seq = seg->seq, .end_seq = end,
 					    .flags = seg->flags & TCPHDR_FIN };

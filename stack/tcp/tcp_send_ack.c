@@ -31,7 +31,8 @@ void tcp_send_ack(struct tcp_sock *tp)
  */
 void tcp_send_delayed_ack(struct tcp_sock *tp)
 {
-	uint32_t delay = MAX(tp->ack.ato_ms, TCP_DELACK_MIN_MS);
+	/* A FIN and no text ever: there is no rate, and nothing that an answer is waited for; as Linux. */
+	uint32_t delay = tp->ack.ato_ms ? MAX(tp->ack.ato_ms, TCP_DELACK_MIN_MS) : 0;
 
 	tp->ack.scheduled = true;
 	if (!tcp_armed(tp, TCPT_DELACK))
