@@ -95,9 +95,14 @@ static void set_quickack(struct tcp_sock *tp, int v)
 
 static int set_nodelay(struct tcp_sock *tp, int v)
 {
+	bool cork = tp->cork;
+
 	tp->nodelay = v;
-	if (v)
+	if (v) { /* tcp(7): what is pending goes even if TCP_CORK holds it */
+		tp->cork = false;
 		tcp_output(tp);
+		tp->cork = cork;
+	}
 	return 0;
 }
 
