@@ -264,7 +264,7 @@ static void start_connection(struct tcp_sock *tp)
 	tcp_ecn_start(tp);
 	tp->advmss = tcp_advertised_mss(inet, tp->user_mss);
 	tcp_sync_mss(tp, inet->dst.mtu);
-	tcp_select_initial_window(net, inet->sk.rcvbuf, tp->advmss, tp->wscale_ok, tp->window_clamp,
+	tcp_select_initial_window(net, inet->sk.rcvbuf, tp->advmss, tp->wscale_ok, tcp_initial_clamp(tp),
 				  &tp->rcv_wnd, &tp->rcv_wscale);
 	tp->ack.rcv_mss = TCP_MSS_DEFAULT_V4;
 	tp->syn_stamp = net->now;

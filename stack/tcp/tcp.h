@@ -708,6 +708,7 @@ uint16_t tcp_advertised_mss(struct inet_sock *inet, uint32_t user_mss);
 uint32_t tcp_select_window(struct tcp_sock *tp);    /* window to announce now, bytes; remembers it */
 uint32_t tcp_free_window(const struct tcp_sock *tp); /* the same without remembering */
 uint32_t tcp_receive_window(const struct tcp_sock *tp); /* what is left of the announced one */
+uint32_t tcp_initial_clamp(const struct tcp_sock *tp);
 void tcp_select_initial_window(struct net *net, int space, uint32_t mss, bool wscale_ok, uint32_t clamp,
 			       uint32_t *wnd, uint8_t *wscale);
 

@@ -91,7 +91,7 @@ static void set_request_options(struct tcp_request *req, const struct tcp_sock *
 	/* Whole segments as they will be, timestamps and all: 65160 bytes and not 64240, as Linux. */
 	tcp_select_initial_window(seg->net, listener->inet.sk.rcvbuf,
 				  req->advmss - (req->ts_ok ? TCP_TS_OPTLEN : 0), req->wscale_ok,
-				  listener->window_clamp, &req->rcv_wnd, &req->rcv_wscale);
+				  tcp_initial_clamp(listener), &req->rcv_wnd, &req->rcv_wscale);
 	tcp_ecn_request(req, listener, seg);
 }
 

@@ -8,12 +8,30 @@
 #include "stack/tcp/tcp.h"
 
 /**
+ * tcp_initial_clamp() - the limit for a SYN's window and scale
+ * @tp:  socket
+ *
+ * A buffer whose size the program has fixed will not grow: the scale need not be fit for more, as Linux.
+ *
+ * Return:  bytes; 0 = none
+ */
+uint32_t tcp_initial_clamp(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet.sk;
+	uint32_t fixed = sock_flag(sk, SOCK_RCVBUF_LOCK) ? tcp_win_from_space(sk->net, sk->rcvbuf) : 0;
+
+	if (fixed == 0 || (tp->window_clamp && tp->window_clamp < fixed))
+		return tp->window_clamp;
+	return fixed;
+}
+
+/**
  * tcp_select_initial_window() - window and scale for a SYN
  * @net:        namespace
  * @space:      receive buffer, bytes
  * @mss:        ours; the window is a multiple of it
  * @wscale_ok:  scaling may be used
- * @clamp:      TCP_WINDOW_CLAMP, 0 = none
+ * @clamp:      tcp_initial_clamp()
  * @wnd:        result, <= 65535: a SYN's window is never scaled (RFC 7323 2.2)
  * @wscale:     result: fits the largest buffer that tuning may reach
  */
