@@ -349,6 +349,7 @@ static struct tcp_result unexpected_ack(struct tcp_sock *tp, const struct tcp_se
 		return TCP_RESULT(DROP, DROP_TCP_ACK_INVALID);
 	}
 	/* An old duplicate: its SACKs and its text may still be new. */
+	tcp_store_ts_recent(tp, seg);
 	news = begin(tp, seg);
 	tcp_take_sacks(tp, &news);
 	if (news.sacked || news.dsack)
@@ -382,6 +383,7 @@ struct tcp_result tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
 	if (before(seg->ack, tp->snd_una) || after(seg->ack, tp->snd_nxt))
 		return unexpected_ack(tp, seg);
 
+	tcp_store_ts_recent(tp, seg);
 	tp->rcv_tstamp = tcp_net(tp)->now;
 	tp->probes_out = 0;
 	tp->inet.sk.err_soft = 0;

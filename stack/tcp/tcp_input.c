@@ -608,8 +608,7 @@ static struct tcp_result tcp_rcv_synchronized(struct tcp_sock *tp, struct tcp_se
 		r = check_syn(tp, seg);
 	if (r.verdict != TCP_PASS)
 		return r;
-	tcp_store_ts_recent(tp, seg);
-	r = check_ack(tp, seg);
+	r = check_ack(tp, seg); /* what acknowledges the impossible has no timestamp to remember (RFC 5961 5.2) */
 	if (r.verdict != TCP_PASS)
 		return r;
 	check_urg(tp, seg);
