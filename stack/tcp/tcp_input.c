@@ -535,10 +535,10 @@ static struct tcp_result take_text(struct tcp_sock *tp, struct tcp_segment *seg)
 	if (seg->len == 0 && !(seg->flags & TCPHDR_FIN))
 		return TCP_GO_ON;
 	if (text_after_close(tp, seg)) {
+		/* <SEQ=SEG.ACK><CTL=RST>: that is what the peer expects next, even if it lacks our FIN (RFC 5961 3.2). */
 		mib_inc(tcp_net(tp), MIB_TcpExtTCPAbortOnData);
-		tcp_send_active_reset(tp);
 		tcp_abort(tp, ECONNRESET);
-		return TCP_RESULT(DROP, DROP_TCP_CLOSED);
+		return TCP_RESULT(RESET, DROP_TCP_CLOSED);
 	}
 	if (tp->peer_fin) {
 		/* CLOSE-WAIT, CLOSING, LAST-ACK: nothing can follow a FIN; it is acknowledged again (RFC 2883 4.1). */
