@@ -11,7 +11,8 @@
 # "link" is tests/bench/impair_link.c: both stacks send through the very same link, with the same congestion control (CA,
 # cubic), to the same kernel. Medians of PAIRS (3) alternating pairs of SECONDS_EACH (6) seconds; Mbit/s of payload as
 # the receiver counts it. "beside" lets one flow of each share a link for twice as long, and tells the part of ours; a pair
-# is one run in which ours begins and one in which the kernel's does.
+# is one run in which ours begins and one in which the kernel's does. Beside other work `chrt -f 5 make bench-loss` measures
+# the stacks: all processes of a run need little of the processor, but each wait for it lengthens the round trip.
 
 set -eu
 : "${WIRESHIM_BUILD:=$PWD/build}" "${WIRESHIM_LINK:=$PWD/build/gcc/bench/impair_link}"
