@@ -272,14 +272,15 @@ static int list_interfaces(int fd, struct ifconf *ifc)
 static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
 {
 	struct ctl_call c = { .op = CTL_IOCTL, .arg = { (uint32_t)cmd } };
-	int r;
+	int r, value;
 
 	if (nowhere(arg) && (cmd == SIOCGIFCONF || cmd == FIONREAD || takes_ifreq(cmd)))
 		return -EFAULT;
 	if (cmd == SIOCGIFCONF)
 		return list_interfaces(fd, arg);
 	if (cmd == FIONREAD && !(w & FD_STREAM)) {
-		*(int *)arg = (w & FD_ATTACHED) ? (int)dgram_next_size(fd) : 0;
+		value = (w & FD_ATTACHED) ? (int)dgram_next_size(fd) : 0;
+		memcpy(arg, &value, sizeof(value)); /* python's buffer lies anywhere */
 		return 0;
 	}
 	if (takes_ifreq(cmd)) {
@@ -290,7 +291,7 @@ static int socket_ioctl(int fd, uint32_t w, unsigned long cmd, void *arg)
 	if (r >= 0 && !c.data && nowhere(arg))
 		return -EFAULT;
 	if (r >= 0 && !c.data)
-		*(int *)arg = (int)c.arg[0];
+		memcpy(arg, &c.arg[0], sizeof(value));
 	return r < 0 ? r : 0;
 }
 
