@@ -188,7 +188,7 @@ static void ancillary_out(void)
 static void many(void)
 {
 	struct sockaddr_in to = at("127.0.0.1", 6306), from[4];
-	int a = udp_bound(6306), b = udp_bound(6307);
+	int a = udp_bound(6306), b = udp_bound(6307), n;
 	char text[4][8];
 	struct iovec out[4], in[4];
 	struct mmsghdr v[4];
@@ -217,8 +217,11 @@ static void many(void)
 	CALL("recvmmsg of 4", recvmmsg(a, v, 4, 0, NULL));
 	say("lengths", "%u %u %u %u", v[0].msg_len, v[1].msg_len, v[2].msg_len, v[3].msg_len);
 	say("from", "%s", addr_text(&from[3], v[3].msg_hdr.msg_namelen));
-	await(a, POLLIN);
-	CALL("recvmmsg WAITFORONE", recvmmsg(a, v, 4, MSG_WAITFORONE, NULL));
+	/* The second may be on its way still when the first is there. */
+	n = recvmmsg(a, v, 4, MSG_WAITFORONE, NULL);
+	if (n == 1)
+		n += recvmmsg(a, v, 4, MSG_WAITFORONE, NULL);
+	say("recvmmsg WAITFORONE", "%d", n);
 	CALL("recvmmsg of nothing", recvmmsg(a, v, 4, MSG_DONTWAIT, NULL));
 	sendto(b, "z", 1, 0, SA(&to));
 	CALL("recvmmsg with no time", recvmmsg(a, v, 4, 0, &none));
