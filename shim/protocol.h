@@ -112,6 +112,8 @@ enum ctl_op {
 	                   * "NAME = VALUE", or the one-line reason */
 	CTL_OPTIONS,      /* the socket is about to become the kernel's: reply data = struct ctl_option with
 	                   * its value, of each option that was set; the port on the kernel's loopback is free */
+	CTL_PASS_ON,      /* the anchor has ended, its socket has not: a fresh one of the same process gets the
+	                   * socket. arg[0..1] = cookie (low, high) and arg[2] = descriptor of that one */
 };
 
 enum ctl_flags {

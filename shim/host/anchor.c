@@ -51,6 +51,43 @@ void anchor_set_sock(struct anchor *a, struct socket *sock)
 }
 
 /**
+ * anchor_pass_on() - CTL_PASS_ON: a fresh anchor gets the socket of one that has ended
+ * @from: of a listener that was shut down, or of a connect() that failed; keeps @to's new socket
+ * @to:   not used yet
+ *
+ * Options and a bound address so outlive the anchor, as they outlive on Linux what ended it.
+ *
+ * Return: 0; -EINVAL: there is nothing to pass on, or nobody to take it
+ */
+int anchor_pass_on(struct anchor *from, struct anchor *to)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	struct socket *sock = from->sock, *fresh = to->sock;
+	uint8_t *options = from->options;
+	size_t options_len = from->options_len;
+
+	if (to == from || from->type != SOCK_STREAM || to->state != ANCHOR_FRESH || to->touched)
+		return -EINVAL;
+	if ((from->state != ANCHOR_LISTENING && from->state != ANCHOR_DEAD) || !sock->sk ||
+	    sock->sk->state != TCP_CLOSE)
+		return -EINVAL;
+	/* A connect() that failed is over once the next one has asked. */
+	if (sock->state != SS_UNCONNECTED && sock_connect(sock, &nobody, sizeof(nobody)))
+		return -EINVAL;
+	anchor_set_sock(to, sock);
+	anchor_set_sock(from, fresh);
+	from->state = ANCHOR_DEAD;
+	from->options = to->options;
+	from->options_len = to->options_len;
+	to->options = options;
+	to->options_len = options_len;
+	to->lowat = from->lowat;
+	to->oob_inline = from->oob_inline;
+	anchor_dirty(to);
+	return 0;
+}
+
+/**
  * anchor_create() - a connection came in
  * @fd: our end; taken over, always
  *

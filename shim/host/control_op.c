@@ -159,6 +159,12 @@ static int32_t op_setsockopt(struct call *k)
 	int level = (int)k->req->arg[0], name = (int)k->req->arg[1];
 	int ret, value = 0;
 
+	/* A filter is for what comes from now on: what was sent before, by whatever socket, is seen the old way. */
+	if (k->a->family == AF_PACKET) {
+		host_settle(k->h);
+		if (!k->a->sock)
+			return -ESTALE;
+	}
 	if (level == IPPROTO_TCP && name == TCP_CORK)
 		stream_read_dry(k->a);
 	/* Inline or not is settled at the program's end: here urgent bytes must stay marked. */
@@ -368,12 +374,34 @@ static int32_t op_ring_map(struct call *k)
 	return LATER;
 }
 
+/* An identity that is not known may still wait at a listener, or for its hello to be read. */
+static struct anchor *find_socket(struct host *h, uint64_t cookie)
+{
+	struct anchor *a = registry_find(h, cookie);
+
+	if (!a) {
+		listeners_drain(h);
+		hello_read(h);
+		a = registry_find(h, cookie);
+	}
+	return a && a->sock ? a : NULL;
+}
+
 static int32_t op_requeue(struct call *k)
 {
 	uint64_t cookie = k->req->arg[0] | (uint64_t)k->req->arg[1] << 32;
 	struct anchor *child = registry_find(k->h, cookie);
 
 	return child ? listen_requeue(k->a, child) : -ENOENT;
+}
+
+static int32_t op_pass_on(struct call *k)
+{
+	struct anchor *to = find_socket(k->h, k->req->arg[0] | (uint64_t)k->req->arg[1] << 32);
+
+	if (!to || !anchor_held_by(to, k->c->pid, k->c->uid, (int)k->req->arg[2]))
+		return -ESTALE;
+	return anchor_pass_on(k->a, to);
 }
 
 /* --- lingering close -------------------------------------------------------------------------- */
@@ -646,6 +674,7 @@ static const struct op ops[] = {
 	[CTL_RECVERR] = { op_recverr, true, false },
 	[CTL_LINGER] = { op_linger, true, false },
 	[CTL_REQUEUE] = { op_requeue, true, false },
+	[CTL_PASS_ON] = { op_pass_on, true, false },
 	[CTL_RING_MAP] = { op_ring_map, true, false },
 	[CTL_RESOLVE] = { op_resolve, false, false },
 	[CTL_RESOLVE_ADDR] = { op_resolve_addr, false, false },
@@ -659,19 +688,6 @@ static const struct op ops[] = {
 	[CTL_OPTIONS] = { op_options, true, false },
 	[CTL_REASON] = { op_reason, true, false },
 };
-
-/* An identity that is not known may still wait at a listener, or for its hello to be read. */
-static struct anchor *find_socket(struct host *h, uint64_t cookie)
-{
-	struct anchor *a = registry_find(h, cookie);
-
-	if (!a) {
-		listeners_drain(h);
-		hello_read(h);
-		a = registry_find(h, cookie);
-	}
-	return a && a->sock ? a : NULL;
-}
 
 /**
  * control_serve() - does what @req asks and answers

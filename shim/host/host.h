@@ -309,6 +309,7 @@ void anchor_release(struct anchor *a);
 /* The socket has failed with @err (positive): tells the program as far as its end can. */
 void anchor_fail(struct anchor *a, int err);
 void anchor_set_sock(struct anchor *a, struct socket *sock);
+int anchor_pass_on(struct anchor *from, struct anchor *to);
 int anchor_take_error(struct anchor *a);
 void anchors_limbo(struct host *h, bool all);
 int anchor_unread(const struct anchor *a);

@@ -140,8 +140,7 @@ static OUT_OF_LINE int our_epoll_ctl(int epfd, int op, int fd, struct epoll_even
 
 	if (fd_is_ours(w) && (w & FD_STREAM) && !(w & FD_LISTEN) && !nowhere(event))
 		epoll_watch(epfd, op, fd, event->data.u64);
-	if (!fd_is_ours(w) || (w & (FD_CONNECTED | FD_LISTEN)) == FD_LISTEN ||
-	    (w & (FD_CONNECTED | FD_GATE)) == FD_CONNECTED)
+	if (!fd_is_ours(w) || (w & (FD_CONNECTED | FD_GATE)) == FD_CONNECTED)
 		return libc()->epoll_ctl(epfd, op, fd, event);
 	if (!(w & (FD_STREAM | FD_ATTACHED)) && op == EPOLL_CTL_ADD)
 		host_attach(fd);

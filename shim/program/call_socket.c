@@ -182,6 +182,8 @@ int listen(int fd, int backlog)
 	r = (w & (FD_CONNECTED | FD_LISTEN)) ? 0 : sock_decide(fd, w, AT_LISTEN, NULL, 0);
 	if (r > 0)
 		return libc()->listen(fd, backlog);
+	if (r == 0 && (w & FD_DEAD)) /* a listener once, or the end of a connect() */
+		r = sock_renew(fd);
 	if (r == 0)
 		r = host_attach(fd);
 	if (r < 0)

@@ -5,8 +5,9 @@
  * To the kernel: a socket that the rules (verdict.c) leave to it becomes a kernel socket of the
  * same type, flags and options, under the same number. The host remembers the options set so far. Nothing else ever moves a socket to the kernel.
  *
- * A new anchor: after a non-blocking connect() failed, the old one has ended for good, as POLLERR
- * and POLLHUP showed; the next connect() on the number needs another.
+ * A new anchor: after a non-blocking connect() failed, and after a listener was shut down, the old one
+ * has ended for good, as its readers saw; the next connect() or listen() on the number needs another. The
+ * host's socket, with its options and its address, passes on to that one.
  *
  * All numbers that the process has for the socket get the new file. dup3 over a number ends its
  * registrations in epoll sets; those that were seen are made again. Duplicates and registrations
@@ -16,6 +17,7 @@
 #include "shim/program/sock.h"
 #include "shim/program/config.h"
 #include "shim/program/fdcache.h"
+#include "shim/program/hostlink.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -161,6 +163,28 @@ int sock_to_kernel(int fd)
 	return put_over_all(fd, cookie, to, FD_FOREIGN);
 }
 
+/*
+ * The host's socket goes from the anchor @fd, which has ended, to the fresh one @to. What @to is then, as a
+ * word: attached at least, where it reached the host; bound, if @fd's socket is its own now.
+ */
+static uint32_t pass_on(int fd, int to, uint32_t w)
+{
+	uint64_t cookie = fd_read_cookie(to);
+	struct ctl_call c = {
+		.op = CTL_PASS_ON,
+		.arg = { (uint32_t)cookie, (uint32_t)(cookie >> 32), (uint32_t)to },
+	};
+	uint32_t word = 0;
+
+	fd_register(to, w & (FD_STREAM | 255U << FD_PROTOCOL_SHIFT), cookie);
+	if (host_attach(to) == 0)
+		word = FD_ATTACHED;
+	fd_forget(to);
+	if (word && sock_control(fd, &c) == 0)
+		word |= w & (FD_BOUND | FD_LINGER | FD_TIMES | FD_RECVERR);
+	return word;
+}
+
 /**
  * sock_renew() - put a new, fresh anchor under the number of a socket whose anchor has ended
  *
@@ -168,12 +192,15 @@ int sock_to_kernel(int fd)
  */
 int sock_renew(int fd)
 {
-	uint32_t w = fd_word(fd);
+	uint32_t w = fd_word(fd), passed = 0;
 	long to = SYS(socket, AF_UNIX,
 		      (int)((w & FD_STREAM) ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0);
 
 	if (to < 0)
 		return (int)to;
 	copy_file_state(fd, (int)to);
-	return put_over_all(fd, fd_cookie(fd), to, w & (FD_STREAM | FD_RAW | 255U << FD_PROTOCOL_SHIFT));
+	if ((w & (FD_STREAM | FD_ATTACHED | FD_OTHER)) == (FD_STREAM | FD_ATTACHED))
+		passed = pass_on(fd, (int)to, w);
+	return put_over_all(fd, fd_cookie(fd), to,
+			    passed | (w & (FD_STREAM | FD_RAW | 255U << FD_PROTOCOL_SHIFT)));
 }

@@ -28,6 +28,51 @@ static void calls_on_it(void)
 	close(l);
 }
 
+/* shutdown() ends a listener, and listen() makes one of it again, at the address it was bound to. */
+static void again(int how, int port)
+{
+	struct sockaddr_in a = at("127.0.0.1", port);
+	struct epoll_event in = { .events = EPOLLIN, .data.fd = 7 }, got = { 0 };
+	int l = tcp_listener(port), set = epoll_create1(0), copy = dup(l), c, s;
+	char buf[8];
+
+	topic(how == SHUT_RD ? "again, SHUT_RD" : "again, SHUT_RDWR");
+	epoll_ctl(set, EPOLL_CTL_ADD, l, &in);
+	c = tcp_connect_to(l, port, &s);
+	CALL("shutdown", shutdown(l, how));
+	CALL("accept", accept(l, NULL, NULL));
+	say_option("ACCEPTCONN", l, SOL_SOCKET, SO_ACCEPTCONN);
+	say_name("name", l, false);
+	CALL("listen", listen(l, 7));
+	say_option("ACCEPTCONN then", l, SOL_SOCKET, SO_ACCEPTCONN);
+	say_option("REUSEADDR", l, SOL_SOCKET, SO_REUSEADDR);
+	say_name("name then", l, false);
+	say_poll("poll", l, POLLIN | POLLOUT | POLLRDHUP);
+	CALL("epoll", epoll_wait(set, &got, 1, 0));
+	send(s, "old", 3, 0);
+	await_bytes(c, 3);
+	DATA("the old connection", recv(c, buf, sizeof(buf), 0), buf);
+	close(c);
+	close(s);
+	c = tcp_socket();
+	CALL("connect", connect(c, SA(&a)));
+	await(l, POLLIN);
+	CALL("epoll then", epoll_wait(set, &got, 1, WAIT_MS));
+	say("event", "%s %d", poll_text(got.events), got.data.fd);
+	CALL("accept then", s = accept(copy, NULL, NULL));
+	send(s, "new", 3, 0);
+	await_bytes(c, 3);
+	DATA("the new connection", recv(c, buf, sizeof(buf), 0), buf);
+	CALL("shutdown then", shutdown(l, how));
+	CALL("connect to nobody", connect(tcp_socket(), SA(&a)));
+	CALL("connect of the listener", connect(l, SA(&a)));
+	close(c);
+	close(s);
+	close(copy);
+	close(l);
+	close(set);
+}
+
 static void unbound(void)
 {
 	struct sockaddr_in a;
@@ -177,6 +222,8 @@ static void on_others(void)
 void run(void)
 {
 	calls_on_it();
+	again(SHUT_RD, 5420);
+	again(SHUT_RDWR, 5421);
 	unbound();
 	backlog();
 	closed_with_queue();

@@ -27,6 +27,30 @@ static void refused(void)
 	close(fd);
 }
 
+/* What was set before a connect() that fails is there afterwards. */
+static void kept(void)
+{
+	struct sockaddr_in a = at("127.0.0.1", 5999), open_port = at("127.0.0.1", 5103), own = at("127.0.0.2", 5104);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1, l = tcp_listener(5103), s;
+
+	topic("kept");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	CALL("bind", bind(fd, SA(&own)));
+	CALL("connect", connect(fd, SA(&a)));
+	await(fd, POLLERR);
+	say_option("SO_ERROR", fd, SOL_SOCKET, SO_ERROR);
+	CALL("connect again", connect(fd, SA(&open_port)));
+	CALL("and once more", connect(fd, SA(&open_port)));
+	await(fd, POLLOUT);
+	say_option("TCP_NODELAY", fd, IPPROTO_TCP, TCP_NODELAY);
+	say_name("name", fd, false);
+	CALL("accept", s = accept(l, NULL, NULL));
+	say_name("its peer", s, true);
+	close(fd);
+	close(s);
+	close(l);
+}
+
 static void refused_nonblocking(void)
 {
 	struct sockaddr_in a = at("127.0.0.1", 5999), open_port = at("127.0.0.1", 5102);
@@ -243,6 +267,7 @@ void run(void)
 {
 	refused();
 	refused_nonblocking();
+	kept();
 	open_nonblocking();
 	unanswered();
 	unspec();
