@@ -171,6 +171,20 @@ static bool may_hide_error(uint32_t w, short revents)
 	return (w & (FD_CONNECTED | FD_RECVERR | FD_PACKET)) && (revents & (POLLIN | POLLRDNORM));
 }
 
+/*
+ * With both directions over TCP is writable, whatever was not sent. So is an anchor, a moment after it
+ * shows its end: the kernel throws away what lies in it only then.
+ */
+static void add_writable(struct pollfd *p, uint32_t w)
+{
+	const short wanted = (short)(p->events & (POLLOUT | POLLWRNORM));
+	const uint32_t stream = FD_STREAM | FD_CONNECTED;
+
+	if ((w & stream) == stream && (p->revents & POLLHUP) && (wanted & ~p->revents) &&
+	    (fd_verified(p->fd) & (FD_STATE | stream)) == (FD_OURS | stream))
+		p->revents = (short)(p->revents | wanted);
+}
+
 static void add_error(struct pollfd *p)
 {
 	uint32_t w = fd_known(p->fd);
@@ -178,6 +192,7 @@ static void add_error(struct pollfd *p)
 	/* An AF_UNIX stream has a priority band to write, TCP has none. */
 	if ((w & (FD_STATE | FD_STREAM)) == (FD_OURS | FD_STREAM))
 		p->revents = (short)(p->revents & ~POLLWRBAND);
+	add_writable(p, w);
 	if (!may_hide_error(w, p->revents) || !may_hide_error(w = fd_verified(p->fd), p->revents))
 		return;
 	if ((w & FD_STREAM) && sock_look(p->fd, NULL) < 0)
