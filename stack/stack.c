@@ -45,16 +45,23 @@ int stack_create(const uint8_t seed[32], ktime_t now, struct net **out)
 }
 
 /**
- * stack_run() - do what is due: timers, then received frames up to a budget
+ * stack_run() - do what is due: received frames up to a budget, and timers once none are left
  * @net:  namespace
  * @now:  present time
+ *
+ * Who runs late has ACKs waiting that stop the timers that are due: frames come first, or each delay of
+ * this process would be taken for one of the network. Who calls it only a number of times while
+ * frames keep coming ends with net_advance().
  *
  * Return:  true when frames are left and it should be called again soon
  */
 bool stack_run(struct net *net, ktime_t now)
 {
+	net_set_time(net, now);
+	if (net_rx_action(net, RX_BUDGET))
+		return true;
 	net_advance(net, now);
-	return net_rx_action(net, RX_BUDGET);
+	return net_rx_pending(net);
 }
 
 /**

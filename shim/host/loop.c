@@ -2,10 +2,11 @@
 /*
  * The host's event loop: one thread, one epoll, the stack's only source of time.
  *
- * A turn: wait until something is ready or due; read the clock once; let each ready descriptor be
- * noted by its callback (frames are announced to the stack, anchors and control connections are put
- * on lists); run the stack; serve control messages; work a bounded amount on each dirty anchor; run
- * what follows from it. Everything that frames caused is thus handed to programs in one go, and
+ * A turn: wait until something is ready or due; let each ready descriptor be noted by its callback
+ * (frames are announced to the stack, anchors and control connections are put on lists); run the stack,
+ * frames before timers; serve control messages; work a bounded amount on each dirty anchor; run what
+ * follows from it. The clock is read before each of these: what is sent late in a turn that lasted must
+ * not seem to have left at its start. Everything that frames caused is thus handed to programs in one go, and
  * everything that programs wrote is sent in one go. No part may wait.
  */
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "shim/host/host.h"
 
 enum { EVENTS_MAX = 256, STACK_PASSES = 8 };
+enum { LATE_NS = 250000 }; /* a timer found due for so long: this process has been kept from running */
 
 /** host_clock() - CLOCK_MONOTONIC in nanoseconds (through the vDSO, which no shim takes over) */
 uint64_t host_clock(void)
@@ -123,15 +125,32 @@ int64_t host_wait_time(struct host *h)
 	return wait_time(h, -1, net_rx_pending(h->net));
 }
 
-/* Frames and timers; true = there is more to do at once. */
+static void take_time(struct host *h)
+{
+	h->now = host_clock();
+	net_set_time(h->net, h->now);
+}
+
+/* Frames, then timers; true = there is more to do at once. */
 static bool run_stack(struct host *h)
 {
 	bool more = true;
 	int pass;
 
-	for (pass = 0; more && pass < STACK_PASSES; pass++)
+	for (pass = 0; more && pass < STACK_PASSES; pass++) {
+		take_time(h);
 		more = stack_run(h->net, h->now);
+	}
+	if (more)
+		net_advance(h->net, h->now); /* frames without end are no reason to stop the timers */
 	return more;
+}
+
+/* Timers are late: what they wait for may have come since the wait ended, or ended without naming it. */
+static void look_before_late_timers(struct host *h)
+{
+	if (h->dev && h->dev_watch.fd >= 0 && stack_next_event(h->net) < h->now - LATE_NS)
+		af_packet_input(h->dev);
 }
 
 static void work_anchors(struct host *h)
@@ -248,7 +267,8 @@ void host_turn(struct host *h, int64_t wait_ns)
 	if (wait_ns != 0 && h->capture)
 		capture_flush(h->capture);
 	n = sys_epoll_wait(h->epfd, events, EVENTS_MAX, wait_ns);
-	host_take_time(h);
+	take_time(h);
+	look_before_late_timers(h);
 	for (i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;
 
@@ -258,6 +278,7 @@ void host_turn(struct host *h, int64_t wait_ns)
 	run_stack(h);
 	controls_drain(h);
 	resolver_work(h->resolver);
+	take_time(h);
 	work_anchors(h);
 	lingers_check(h, NULL);
 	anchors_limbo(h, false);

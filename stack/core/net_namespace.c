@@ -92,13 +92,23 @@ void net_destroy(struct net *net)
 }
 
 /**
+ * net_set_time() - tell the namespace the time and leave its timers alone
+ * @net:  namespace
+ * @now:  the time; an earlier one than before is taken as no change
+ */
+void net_set_time(struct net *net, ktime_t now)
+{
+	if (now > net->now)
+		net->now = now;
+}
+
+/**
  * net_advance() - tell the namespace the time and fire its timers
  * @net:  namespace
  * @now:  the time; an earlier one than before is taken as no change
  */
 void net_advance(struct net *net, ktime_t now)
 {
-	if (now > net->now)
-		net->now = now;
+	net_set_time(net, now);
 	timer_run(&net->timers, net->now);
 }

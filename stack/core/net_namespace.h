@@ -63,7 +63,7 @@ struct netns_core {
 };
 
 struct net {
-	ktime_t now;               /* set by net_advance(), monotonic */
+	ktime_t now;               /* set by net_set_time(), monotonic */
 	uint64_t wall_offset_ns;   /* added to now: nanoseconds since 1970 (SO_TIMESTAMP); set by the host */
 	struct timer_base timers;
 	struct random_state random;
@@ -108,9 +108,10 @@ int net_create(const struct pernet_operations *const *ops, const uint8_t seed[32
 void net_destroy(struct net *net);
 
 /*
- * net_advance() - the stack's only way to learn the time: sets net->now (never backwards) and fires
- * the timers that are due. Call before each batch of entries into the stack.
+ * net_set_time() - the stack's only way to learn the time: sets net->now (never backwards). Call before
+ * each batch of entries into the stack. net_advance() fires the timers that are due then, too.
  */
+void net_set_time(struct net *net, ktime_t now);
 void net_advance(struct net *net, ktime_t now);
 
 static inline void mib_inc(struct net *net, enum mib m) { net->mib[m]++; }

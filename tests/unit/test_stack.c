@@ -103,6 +103,40 @@ TEST(test_budget_leaves_work)
 	destroy(net);
 }
 
+struct late_timer {
+	struct timer_list timer;
+	const struct net_device *dev;
+	unsigned long frames; /* that had been received when it fired */
+};
+
+static void late_timer_fires(struct timer_list *t)
+{
+	struct late_timer *late = container_of(t, struct late_timer, timer);
+
+	late->frames = late->dev->stats.rx_packets;
+}
+
+/* Frames that are waiting when a timer is due come first: they may be what it waits for. */
+TEST(test_frames_before_timers)
+{
+	struct net *net = create();
+	struct net_device *dev = fake_dev_create(net, "eth0", 1);
+	struct late_timer late = { .dev = dev };
+	uint8_t frame[60] = { 0 };
+	int i;
+
+	timer_setup(&late.timer, &net->timers, late_timer_fires);
+	mod_timer(&late.timer, START + 1);
+	for (i = 0; i < 1000; i++)
+		fake_dev_inject_later(dev, frame, sizeof(frame), false);
+	CHECK(stack_run(net, START + 2));
+	CHECK_EQ(late.frames, 0);
+	for (i = 0; i < 100 && stack_run(net, START + 2); i++)
+		;
+	CHECK_EQ(late.frames, 1000);
+	destroy(net);
+}
+
 TEST(test_two_stacks_side_by_side)
 {
 	struct net *a = create(), *b = create();

@@ -475,6 +475,26 @@ TEST(test_needless_probe_is_noticed_by_a_duplicate_ack)
 	conn_free(c);
 }
 
+/* Who is late finds the ACK and the time of the probe at once: the ACK counts. */
+TEST(test_no_probe_when_the_ack_has_come)
+{
+	struct tcp_conn *c = connected(false);
+	uint8_t frame[200];
+	struct pkt ack;
+	size_t len;
+
+	write_segments(c, 2, 2);
+	ack = seg_make(c, ". 1:1(0) ack 2921");
+	memcpy(ack.eth_dst, c->dev->dev_addr, 6);
+	len = pkt_build(&ack, frame);
+	fake_dev_inject_later(c->dev, frame, len, false);
+	stack_run(c->net, c->net->now + 2 * RTT_MS * NSEC_PER_MSEC + 50 * NSEC_PER_MSEC);
+	CHECK_EQ(mib(c, MIB_TcpExtTCPLossProbes), 0);
+	CHECK_EQ(tcp_sk(c->sock->sk)->packets_out, 0);
+	seg_none(c);
+	conn_free(c);
+}
+
 /* One segment there and back, in @ms; the least round trip then, in milliseconds. */
 static unsigned int exchange(struct tcp_conn *c, unsigned int n, uint64_t ms)
 {
