@@ -23,7 +23,6 @@
 #include "stack/core/trace.h"
 
 #define NEIGH_BUCKETS 256U
-#define GC_INTERVAL_NS (30 * NSEC_PER_SEC)
 
 struct neigh_table {
 	struct list_head list;
@@ -52,6 +51,7 @@ static const struct neigh_parms default_parms = {
 	.mcast_probes = 3,
 	.queue_bytes = 212992,
 	.max_entries = 1024,
+	.gc_interval_ms = 30000,
 };
 
 static void on_timer(struct timer_list *t);
@@ -179,7 +179,7 @@ static void on_gc_timer(struct timer_list *t)
 			     (now - n->used >= stale && now - n->updated >= stale)))
 				destroy_entry(n, SKB_DROP_NEIGH_FAILED);
 	if (tbl->entries)
-		mod_timer(&tbl->gc_timer, now + GC_INTERVAL_NS);
+		mod_timer(&tbl->gc_timer, ms_from_now(tbl->net, tbl->parms.gc_interval_ms));
 }
 
 /* Makes room in a full table: a failed entry, else the one unused for longest. */
@@ -235,6 +235,21 @@ int neigh_table_register(struct net *net, uint16_t family, const struct neigh_op
 		list_init(&tbl->buckets[i]);
 	list_add_tail(&tbl->list, &net->neigh->tables);
 	return 0;
+}
+
+/**
+ * neigh_table_parms() - times and limits of a family's neighbours
+ * @net:     namespace
+ * @family:  registered
+ *
+ * Return:  valid as long as the namespace
+ */
+struct neigh_parms *neigh_table_parms(struct net *net, uint16_t family)
+{
+	struct neigh_table *tbl = find_table(net, family);
+
+	BUG_ON(!tbl);
+	return &tbl->parms;
 }
 
 static struct neighbour *find_entry(struct neigh_table *tbl, const struct inet_addr *addr,
@@ -295,7 +310,7 @@ struct neighbour *neigh_create(struct net *net, const struct inet_addr *addr, st
 	list_add_tail(&n->list, bucket_of(tbl, addr));
 	tbl->entries++;
 	if (!timer_pending(&tbl->gc_timer))
-		mod_timer(&tbl->gc_timer, net->now + GC_INTERVAL_NS);
+		mod_timer(&tbl->gc_timer, ms_from_now(net, tbl->parms.gc_interval_ms));
 	return n;
 }
 

@@ -31,6 +31,7 @@ struct neigh_parms {
 	unsigned int ucast_probes, mcast_probes;
 	uint32_t queue_bytes; /* waiting packets per neighbour, truesize */
 	unsigned int max_entries;
+	uint32_t gc_interval_ms;
 };
 
 struct neighbour {
@@ -50,6 +51,8 @@ struct neighbour {
 /* Makes (or finds) the table of @family; called by ARP's and ND's pernet init. */
 int neigh_table_register(struct net *net, uint16_t family, const struct neigh_ops *ops,
 			 const struct neigh_parms *parms);
+/* Of a registered table, to be changed in place. */
+struct neigh_parms *neigh_table_parms(struct net *net, uint16_t family);
 struct neighbour *neigh_lookup(struct net *net, const struct inet_addr *addr, struct net_device *dev);
 /* Finds or makes; NULL when the table is full of entries in use or memory is out. */
 struct neighbour *neigh_create(struct net *net, const struct inet_addr *addr, struct net_device *dev);

@@ -59,6 +59,8 @@ struct trace;
 /* net.core.*: sysctl_net_core.c */
 struct netns_core {
 	int somaxconn;                       /* the longest backlog that listen() gives */
+	int rmem_default, wmem_default;      /* buffers of a new socket, bytes of truesize */
+	int rmem_max, wmem_max;              /* what SO_RCVBUF and SO_SNDBUF can ask for */
 	struct ctl_table_header sysctls;
 };
 

@@ -90,8 +90,8 @@ struct sock *sk_alloc(struct net *net, uint16_t family, uint16_t type, const str
 	sk->state = TCP_CLOSE;
 	skb_queue_head_init(&sk->receive_queue);
 	skb_queue_head_init(&sk->error_queue);
-	sk->rcvbuf = SOCK_BUF_DEFAULT;
-	sk->sndbuf = SOCK_BUF_DEFAULT;
+	sk->rcvbuf = net->core.rmem_default;
+	sk->sndbuf = net->core.wmem_default;
 	sk->rcvlowat = 1;
 	sk->max_pacing_rate = UINT64_MAX;
 	sk->state_change = wake_socket;
@@ -397,12 +397,13 @@ static int doubled(int v, int least)
 static int set_buffer_option(struct sock *sk, int name, int v)
 {
 	bool force = name == OPT_SNDBUFFORCE || name == OPT_RCVBUFFORCE;
+	int max = name == SO_SNDBUF ? sk->net->core.wmem_max : sk->net->core.rmem_max;
 
 	/* A negative size counts as a huge one without force, and as none with it. */
 	if (force)
 		v = MAX(v, 0);
-	else if (v < 0 || v > SOCK_BUF_MAX)
-		v = SOCK_BUF_MAX;
+	else if (v < 0 || v > max)
+		v = max;
 	if (name == SO_SNDBUF || name == OPT_SNDBUFFORCE) {
 		sock_set_flag(sk, SOCK_SNDBUF_LOCK);
 		sk->sndbuf = doubled(v, SOCK_MIN_SNDBUF);

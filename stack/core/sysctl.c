@@ -162,7 +162,7 @@ static unsigned int numbers_of(const struct ctl_table *t)
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-static int64_t number_at(const void *place, enum ctl_kind kind, unsigned int i)
+static int64_t stored_at(const void *place, enum ctl_kind kind, unsigned int i)
 {
 	switch (kind) {
 	case CTL_BOOL: return *((const bool *)place + i);
@@ -170,6 +170,11 @@ static int64_t number_at(const void *place, enum ctl_kind kind, unsigned int i)
 	case CTL_U64: return (int64_t) * ((const uint64_t *)place + i);
 	default: return *((const int *)place + i);
 	}
+}
+
+static int64_t number_at(const struct entry *e, unsigned int i)
+{
+	return stored_at(place_of(e), e->table->kind, i) / (e->table->scale ? e->table->scale : 1);
 }
 
 /* The value without an end of line. */
@@ -185,7 +190,7 @@ static void show(const struct entry *e, char *buf, size_t size)
 	}
 	for (unsigned int i = 0; i < numbers_of(t) && used < size; i++)
 		used += (size_t)snprintf(buf + used, size - used, "%s%" PRId64, i ? "\t" : "",
-					 number_at(place_of(e), t->kind, i));
+					 number_at(e, i));
 }
 
 /**
@@ -256,7 +261,7 @@ static ssize_t store_numbers(const struct entry *e, const char *text, bool whole
 
 	BUG_ON(numbers_of(t) > NUMBERS_MAX);
 	for (n = 0; n < numbers_of(t); n++)
-		v[n] = number_at(place_of(e), t->kind, n);
+		v[n] = number_at(e, n);
 	for (n = 0; n < numbers_of(t) && *p; n++) {
 		err = take_number(&p, t, &v[n]);
 		if (err)
@@ -269,7 +274,7 @@ static ssize_t store_numbers(const struct entry *e, const char *text, bool whole
 	if (err)
 		return err;
 	for (n = 0; n < numbers_of(t); n++)
-		put_number(place_of(e), t->kind, n, v[n]);
+		put_number(place_of(e), t->kind, n, v[n] * (t->scale ? t->scale : 1));
 	if (t->changed)
 		t->changed(e->head->net, place_of(e));
 	return p - text;

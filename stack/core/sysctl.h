@@ -33,6 +33,7 @@ struct ctl_table {
 	uint8_t count;           /* numbers of it; 0 is one */
 	uint16_t mode;           /* as of a file: 0644, 0444 read only, 0200 write only, 0600 a secret */
 	int64_t min, max;        /* of each number */
+	uint32_t scale;          /* a stored value is so many times the number (ms of s); 0 is one */
 	int (*check)(struct net *net, const int64_t *values);
 	void (*changed)(struct net *net, void *data);
 	void (*show)(struct net *net, void *data, char *buf, size_t size); /* a line without its end */

@@ -15,6 +15,7 @@
 
 #include "stack/inet/af_inet.h"
 #include "stack/inet/devinet.h"
+#include "stack/inet/ip.h"
 
 #define PROTOSW_MAX 8
 #define PROTOCOL_MAX 263 /* Linux's IPPROTO_MAX: IPPROTO_MPTCP is 262 */
@@ -118,7 +119,7 @@ void inet_sock_init(struct inet_sock *inet)
 	inet->uc_ttl = -1;
 	inet->mc_ttl = 1;
 	inet->mc_loop = true;
-	inet->pmtudisc = IP_PMTUDISC_WANT;
+	inet->pmtudisc = inet->sk.net->inet->sysctl.ip_no_pmtu_disc ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
 }
 
 /**
@@ -351,7 +352,7 @@ static bool address_is_bindable(const struct inet_sock *inet, const struct inet_
 				enum route_type *type)
 {
 	*type = inet_addr_any(addr) ? RTN_T_LOCAL : inet_addr_type(inet->sk.net, addr);
-	if (inet->freebind)
+	if (inet->freebind || inet->sk.net->inet->sysctl.ip_nonlocal_bind)
 		return true;
 	return *type == RTN_T_LOCAL || *type == RTN_T_BROADCAST || *type == RTN_T_MULTICAST;
 }

@@ -142,6 +142,24 @@ static const struct neigh_ops arp_ops = { arp_solicit, arp_error_report, ETH_P_I
 static const struct neigh_parms arp_parms = {
 	.base_reachable_ms = 30000, .retrans_ms = 1000, .delay_probe_ms = 5000, .gc_stale_ms = 60000,
 	.ucast_probes = 3, .mcast_probes = 3, .queue_bytes = 212992, .max_entries = 1024,
+	.gc_interval_ms = 30000,
+};
+
+#define A_PARM(name, field, lo, hi) { CTL_A_U32(name, struct neigh_parms, field, lo, hi) }
+#define A_TIME(name, field, lo, hi) { CTL_A_U32(name, struct neigh_parms, field, lo, hi), .scale = 1000 }
+
+/* Those of Linux that there are; the names without a unit count seconds. */
+static const struct ctl_table neigh_table[] = {
+	A_PARM("mcast_solicit", mcast_probes, 0, INT32_MAX),
+	A_PARM("ucast_solicit", ucast_probes, 0, INT32_MAX),
+	A_PARM("retrans_time_ms", retrans_ms, 1, INT32_MAX),
+	A_TIME("base_reachable_time", base_reachable_ms, 1, INT32_MAX / 1000),
+	A_PARM("base_reachable_time_ms", base_reachable_ms, 1, INT32_MAX),
+	A_TIME("delay_first_probe_time", delay_probe_ms, 0, INT32_MAX / 1000),
+	A_TIME("gc_stale_time", gc_stale_ms, 0, INT32_MAX / 1000),
+	A_TIME("gc_interval", gc_interval_ms, 1, INT32_MAX / 1000),
+	A_PARM("gc_thresh3", max_entries, 1, INT32_MAX),
+	A_PARM("unres_qlen_bytes", queue_bytes, 0, INT32_MAX),
 };
 
 /* --- hearing --------------------------------------------------------------------------------- */
@@ -279,6 +297,8 @@ static int arp_init(struct net *net)
 		free(na);
 		return err;
 	}
+	register_net_sysctl(net, &na->sysctls, "net/ipv4/neigh/default", neigh_table, ARRAY_SIZE(neigh_table),
+			    neigh_table_parms(net, AF_INET));
 	na->ptype.type = cpu_to_be16(ETH_P_ARP);
 	na->ptype.func = arp_rcv;
 	dev_add_pack(net, &na->ptype);
@@ -289,6 +309,7 @@ static int arp_init(struct net *net)
 static void arp_exit(struct net *net)
 {
 	dev_remove_pack(&net->arp->ptype);
+	unregister_net_sysctl_table(&net->arp->sysctls);
 	free(net->arp);
 	net->arp = NULL;
 }

@@ -15,6 +15,7 @@ typedef void (*acd_event_fn)(void *arg, struct in_ifaddr *ifa, bool conflict, co
 
 struct netns_arp {
 	struct packet_type ptype;
+	struct ctl_table_header sysctls;
 	acd_event_fn listener; /* NULL = nobody */
 	void *listener_arg;
 };

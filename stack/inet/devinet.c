@@ -335,7 +335,7 @@ static const struct in_ifaddr *best_of_device(struct net_device *dev, const stru
  */
 void inet_set_forwarding(struct net *net, bool on)
 {
-	net->inet->ip_forward = on;
+	net->inet->sysctl.ip_forward = on;
 }
 
 /**

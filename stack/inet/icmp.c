@@ -25,8 +25,6 @@
 
 #define ICMP_HLEN 8U
 #define QUOTE_LIMIT 576U  /* RFC 1812 4.3.2.3: the whole error message */
-#define RATE_PER_S 1000U  /* Linux: icmp_msgs_per_sec, icmp_msgs_burst */
-#define RATE_BURST 50U
 #define IP_MIN_MTU 68U    /* RFC 791 3.2 */
 
 struct netns_icmp {
@@ -93,15 +91,18 @@ static void count_sent(struct net *net, uint8_t type)
 	}
 }
 
-/* RFC 1812 4.3.2.8: a token bucket for the namespace. */
+/* RFC 1812 4.3.2.8: a token bucket for the namespace; a rate of 0 fills it no more. */
 static bool may_send(struct net *net)
 {
+	const struct ipv4_sysctls *sysctl = &net->inet->sysctl;
 	struct netns_icmp *ni = net->icmp;
-	const uint64_t new_tokens = (net->now - ni->refilled) / (NSEC_PER_SEC / RATE_PER_S);
+	const uint64_t rate = (uint64_t)sysctl->icmp_msgs_per_sec;
+	const uint64_t apart = rate ? MAX(NSEC_PER_SEC / rate, 1) : UINT64_MAX;
+	const uint64_t new_tokens = (net->now - ni->refilled) / apart;
 
 	if (new_tokens) {
-		ni->tokens = (uint32_t)MIN(ni->tokens + new_tokens, RATE_BURST);
-		ni->refilled += new_tokens * (NSEC_PER_SEC / RATE_PER_S);
+		ni->tokens = (uint32_t)MIN(ni->tokens + new_tokens, (uint64_t)sysctl->icmp_msgs_burst);
+		ni->refilled += new_tokens * apart;
 	}
 	if (ni->tokens == 0)
 		return false;
@@ -251,6 +252,8 @@ static enum skb_drop_reason answer_echo(struct sk_buff *skb)
 	struct sk_buff *msg;
 	struct dst dst;
 
+	if (net->inet->sysctl.icmp_echo_ignore_all)
+		return SKB_DROP_ICMP_IGNORED;
 	if (route_back(net, cb->saddr, cb->daddr, &dst))
 		return SKB_DROP_IP_OUT_NO_ROUTE;
 	msg = new_message(net, &dst, ICMP4_ECHOREPLY, skb->data[1], skb->len);
@@ -364,10 +367,12 @@ static enum skb_drop_reason take_error(struct sk_buff *skb)
 }
 
 /* RFC 1122 3.2.2.6, 3.2.2.8: broadcast requests are not answered (MAY), lest one packet draws many
- * (Linux: icmp_echo_ignore_broadcasts 1); errors never come by broadcast. */
+ * (unless icmp_echo_ignore_broadcasts is 0); errors never come by broadcast. */
 static enum skb_drop_reason refuse_broadcast(const struct sk_buff *skb)
 {
 	if (!ip_cb(skb)->bcast)
+		return SKB_NOT_DROPPED;
+	if (*skb->data == ICMP4_ECHO && !skb->net->inet->sysctl.icmp_echo_ignore_broadcasts)
 		return SKB_NOT_DROPPED;
 	return is_query_type(*skb->data) ? SKB_DROP_ICMP_IGNORED : SKB_DROP_ICMP_INVALID;
 }
@@ -455,7 +460,7 @@ static int icmp_init(struct net *net)
 		free(ni);
 		return err;
 	}
-	ni->tokens = RATE_BURST;
+	ni->tokens = (uint32_t)net->inet->sysctl.icmp_msgs_burst;
 	ni->refilled = net->now;
 	net->icmp = ni;
 	return 0;

@@ -14,10 +14,9 @@
 #include <stdlib.h>
 
 #include "stack/inet/inet_port.h"
+#include "stack/inet/ip.h"
 
 #define PORT_BUCKETS 1024U   /* power of two */
-#define EPHEMERAL_FIRST 32768U
-#define EPHEMERAL_COUNT (60999U - EPHEMERAL_FIRST + 1U) /* net.ipv4.ip_local_port_range */
 #define PERTURB_SIZE 256U    /* RFC 6056 3.3.4: TABLE_LENGTH */
 
 enum { PORTS_TCP, PORTS_UDP, PORTS_PING, PORTS_COUNT };
@@ -186,21 +185,31 @@ static uint32_t gcd(uint32_t a, uint32_t b)
 	return a;
 }
 
+/* net.ipv4.ip_local_port_range: its first port; how many there are. */
+static uint32_t ephemeral_ports(const struct net *net, uint32_t *count)
+{
+	const int *range = net->inet->sysctl.ip_local_port_range;
+
+	*count = (uint32_t)(range[1] - range[0] + 1);
+	return (uint32_t)range[0];
+}
+
 /* A free ephemeral port, each equally likely; 0 when all are taken. */
 static uint16_t choose_port(const struct inet_sock *inet)
 {
 	struct random_state *rnd = &inet->sk.net->random;
-	uint32_t at = random_below(rnd, EPHEMERAL_COUNT), stride;
+	uint32_t count, first = ephemeral_ports(inet->sk.net, &count);
+	uint32_t at = random_below(rnd, count), stride;
 
 	do {
-		stride = 1 + random_below(rnd, EPHEMERAL_COUNT - 1);
-	} while (gcd(stride, EPHEMERAL_COUNT) != 1);
-	for (uint32_t i = 0; i < EPHEMERAL_COUNT; i++) {
-		uint16_t port = (uint16_t)(EPHEMERAL_FIRST + at);
+		stride = count > 1 ? 1 + random_below(rnd, count - 1) : 1;
+	} while (gcd(stride, count) != 1);
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t port = (uint16_t)(first + at);
 
 		if (!port_conflict(inet, port, true))
 			return port;
-		at = (at + stride) % EPHEMERAL_COUNT;
+		at = (at + stride) % count;
 	}
 	return 0;
 }
@@ -307,8 +316,8 @@ static int try_connect_port(struct inet_sock *inet, uint16_t port,
 int inet_hash_connect(struct inet_sock *inet, int (*check)(struct inet_sock *inet, uint16_t port))
 {
 	struct netns_port *p = inet->sk.net->ports;
+	uint32_t count, first = ephemeral_ports(inet->sk.net, &count), offset, index;
 	struct connection_id id;
-	uint32_t offset, index;
 	int err = -EADDRNOTAVAIL;
 
 	if (inet->num)
@@ -317,13 +326,13 @@ int inet_hash_connect(struct inet_sock *inet, int (*check)(struct inet_sock *ine
 	id.local = inet->saddr;
 	id.peer = inet->daddr;
 	id.pport = inet->dport;
-	offset = (uint32_t)siphash(&id, sizeof(id), p->key_offset) % EPHEMERAL_COUNT;
+	offset = (uint32_t)siphash(&id, sizeof(id), p->key_offset) % count;
 	index = (uint32_t)siphash(&id, sizeof(id), p->key_index) % PERTURB_SIZE;
-	for (uint32_t i = 0; i < EPHEMERAL_COUNT && err == -EADDRNOTAVAIL; i++) {
-		uint32_t at = (offset + p->perturb[index]) % EPHEMERAL_COUNT;
+	for (uint32_t i = 0; i < count && err == -EADDRNOTAVAIL; i++) {
+		uint32_t at = (offset + p->perturb[index]) % count;
 
-		p->perturb[index] = (uint16_t)((p->perturb[index] + 1U) % EPHEMERAL_COUNT);
-		err = try_connect_port(inet, (uint16_t)(EPHEMERAL_FIRST + at), check);
+		p->perturb[index] = (uint16_t)((p->perturb[index] + 1U) % count);
+		err = try_connect_port(inet, (uint16_t)(first + at), check);
 	}
 	if (err == 0)
 		inet->sport = cpu_to_be16(inet->num);

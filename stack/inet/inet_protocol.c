@@ -46,6 +46,7 @@ static int inet_init(struct net *net)
 	net->inet = ni;
 	random_bytes(&net->random, ni->id_key, sizeof(ni->id_key));
 	random_bytes(&net->random, ni->ids, sizeof(ni->ids));
+	ipv4_sysctl_init(net);
 	ip_loop_init(net);
 	devinet_init(net);
 	ni->ip_ptype.type = cpu_to_be16(ETH_P_IP);
@@ -59,6 +60,7 @@ static void inet_exit(struct net *net)
 	dev_remove_pack(&net->inet->ip_ptype);
 	devinet_exit(net);
 	ip_loop_exit(net);
+	ipv4_sysctl_exit(net);
 	free(net->inet);
 	net->inet = NULL;
 }

@@ -9,7 +9,6 @@
 #include "stack/inet/route.h"
 
 #define IPV4_HLEN 20
-#define IP_DEFAULT_TTL 64
 
 struct iphdr4 {
 	uint8_t vihl;    /* version 4 << 4 | header length in 32-bit words */
@@ -101,7 +100,25 @@ const struct net_protocol *inet_protocol(struct net *net, uint8_t protocol);
 #define IP_ID_BUCKETS 2048
 
 /* net->inet. The hooks are set by raw.c's pernet init and may stay NULL. All borrow the skb. */
+/* Settings of IPv4 under Linux's names (net.ipv4.*): sysctl_net_ipv4.c */
+struct ipv4_sysctls {
+	int ip_local_port_range[2];      /* ports to choose from: first, last */
+	int ip_default_ttl;
+	bool ip_forward;                 /* a router */
+	bool ip_no_pmtu_disc;            /* new sockets send without DF */
+	bool ip_nonlocal_bind;           /* bind() to any address */
+	bool icmp_echo_ignore_all, icmp_echo_ignore_broadcasts;
+	int icmp_msgs_per_sec, icmp_msgs_burst; /* errors: the rate, and so many at once */
+	int igmp_max_memberships;        /* of one socket */
+	uint64_t ipfrag_high_thresh;     /* bytes of fragments that wait */
+	int ipfrag_time_s;
+	int min_pmtu;                    /* bytes: who tells of less is taken to have said this */
+	int mtu_expires_s;
+};
+
 struct netns_inet {
+	struct ipv4_sysctls sysctl;
+	struct ctl_table_header sysctls, conf_sysctls, route_sysctls;
 	const struct net_protocol *protocols[256];
 	struct packet_type ip_ptype;
 	struct notifier_block netdev_nb;
@@ -115,14 +132,15 @@ struct netns_inet {
 	void (*ping_rcv)(struct sk_buff *skb);
 	void (*ping_err)(struct sk_buff *skb, uint8_t icmp_type, uint8_t icmp_code, uint32_t info);
 	/* Copies of our own broadcasts and multicasts, on their way back in (ip_output.c). */
-	bool ip_forward;  /* a router (net.ipv4.ip_forward) */
 	struct sk_buff_head loop_queue;
 	struct timer_list loop_timer;
 	uint64_t id_key[2];
 	uint16_t ids[IP_ID_BUCKETS];
 };
 
-/* Part of inet_pernet_ops: the queue above. */
+/* Parts of inet_pernet_ops: names and defaults of settings; the queue above. */
+void ipv4_sysctl_init(struct net *net);
+void ipv4_sysctl_exit(struct net *net);
 void ip_loop_init(struct net *net);
 void ip_loop_exit(struct net *net);
 void ip_loop_purge(struct net *net);

@@ -2,7 +2,7 @@
 /*
  * ip_forward.c - packets for others, when this namespace is a router
  *
- * Off by default: a host forwards nothing (RFC 1122 3.3.1.1). net->inet->ip_forward turns it on. A
+ * Off by default: a host forwards nothing (RFC 1122 3.3.1.1). net->inet->sysctl.ip_forward turns it on. A
  * packet has passed the checks of ip_input.c; here it gets its way out, one hop less to live, and is
  * split or refused where the next link takes less. Redirects are not sent: DEVIATES RFC 1812 5.2.7.2,
  * because nobody here acts on them (icmp.c).

@@ -18,8 +18,6 @@
 #include "stack/inet/ip.h"
 
 #define FRAG_BUCKETS 256U
-#define FRAG_TIMEOUT (30 * NSEC_PER_SEC) /* Linux; DEVIATES RFC 1122 3.3.2, which says 60 to 120 s */
-#define FRAG_HIGH_BYTES (4U << 20)       /* Linux: ipfrag_high_thresh */
 #define FRAG_MAX_PIECES 1366U            /* 65515 bytes over an MTU of 68 */
 #define FRAG_MAX_PACKET 65535U
 #define FRAG_HEADROOM 64U
@@ -121,7 +119,7 @@ static struct frag_queue *find_queue(struct net *net, const struct frag_key *key
 	q->key = *key;
 	skb_queue_head_init(&q->pieces);
 	timer_setup(&q->timer, &net->timers, queue_expired);
-	mod_timer(&q->timer, net->now + FRAG_TIMEOUT);
+	mod_timer(&q->timer, net->now + (unsigned int)net->inet->sysctl.ipfrag_time_s * NSEC_PER_SEC);
 	list_add(&q->hash_node, bucket);
 	list_add_tail(&q->age_node, &net->frag->by_age);
 	return q;
@@ -138,9 +136,11 @@ static void evict(struct frag_queue *q)
 }
 
 /* Makes room by giving up the oldest datagrams, but never @keep. */
-static bool make_room(struct netns_frag *nf, const struct frag_queue *keep, uint32_t more)
+static bool make_room(const struct net *net, const struct frag_queue *keep, uint32_t more)
 {
-	while (nf->bytes + more > FRAG_HIGH_BYTES) {
+	struct netns_frag *nf = net->frag;
+
+	while (nf->bytes + more > net->inet->sysctl.ipfrag_high_thresh) {
 		struct frag_queue *oldest = list_first_entry(&nf->by_age, struct frag_queue, age_node);
 
 		if (oldest == keep) {
@@ -361,7 +361,7 @@ struct sk_buff *ip_defrag_rcv(struct sk_buff *skb)
 	q = skb ? find_queue(net, &key) : NULL;
 	if (!q)
 		goto drop;
-	if (!make_room(net->frag, q, skb->truesize)) {
+	if (!make_room(net, q, skb->truesize)) {
 		destroy_queue(q, SKB_NOT_DROPPED);
 		goto drop;
 	}

@@ -116,7 +116,7 @@ static enum skb_drop_reason check_destination(struct sk_buff *skb)
 		cb->bcast = true;
 		break;
 	default:
-		return skb->net->inet->ip_forward ? SKB_NOT_DROPPED : SKB_DROP_IP_NOT_LOCAL;
+		return skb->net->inet->sysctl.ip_forward ? SKB_NOT_DROPPED : SKB_DROP_IP_NOT_LOCAL;
 	}
 	return SKB_NOT_DROPPED;
 }
@@ -126,7 +126,7 @@ static bool is_for_others(struct sk_buff *skb)
 {
 	const struct inet_addr daddr = inet_addr_v4(ip_cb(skb)->daddr);
 
-	return skb->net->inet->ip_forward && inet_addr_type(skb->net, &daddr) == RTN_T_UNICAST;
+	return skb->net->inet->sysctl.ip_forward && inet_addr_type(skb->net, &daddr) == RTN_T_UNICAST;
 }
 
 /*

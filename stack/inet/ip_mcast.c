@@ -13,8 +13,8 @@
 
 #include "stack/core/dev.h"
 #include "stack/inet/af_inet.h"
+#include "stack/inet/ip.h"
 
-#define MEMBERSHIPS_MAX 20 /* net.ipv4.igmp_max_memberships */
 
 struct ip_mc_socklist {
 	struct list_head list;
@@ -73,7 +73,7 @@ int ip_mc_join_group(struct inet_sock *inet, be32 group, int ifindex)
 		return -EADDRINUSE;
 	list_for_each_entry(m, &inet->groups, list)
 		count++;
-	if (count >= MEMBERSHIPS_MAX)
+	if (count >= (unsigned int)inet->sk.net->inet->sysctl.igmp_max_memberships)
 		return -ENOBUFS;
 	m = malloc(sizeof(*m));
 	if (!m)

@@ -213,7 +213,7 @@ static void build_header(struct net *net, struct sk_buff *skb, const struct dst 
 	iph->frag_off = cpu_to_be16(df ? IP_F_DF : 0);
 	iph->ttl = opts->ttl;
 	if (iph->ttl == 0)
-		iph->ttl = dst->type == RTN_T_MULTICAST ? 1 : IP_DEFAULT_TTL;
+		iph->ttl = dst->type == RTN_T_MULTICAST ? 1 : (uint8_t)net->inet->sysctl.ip_default_ttl;
 	iph->protocol = opts->protocol;
 	iph->saddr = dst->saddr.v4;
 	iph->daddr = dst->daddr.v4;

@@ -260,7 +260,7 @@ static int get_value(struct sock *sk, int name, int *v)
 	}
 	switch (name) {
 	case IP_TOS: *v = inet->tos; return 0;
-	case IP_TTL: *v = inet->uc_ttl < 0 ? IP_DEFAULT_TTL : inet->uc_ttl; return 0;
+	case IP_TTL: *v = inet->uc_ttl < 0 ? sk->net->inet->sysctl.ip_default_ttl : inet->uc_ttl; return 0;
 	case IP_HDRINCL: *v = inet->hdrincl; return 0;
 	case IP_MTU_DISCOVER: *v = inet->pmtudisc; return 0;
 	case IP_RECVERR: *v = inet->recverr; return 0;

@@ -3,19 +3,19 @@
  * route_pmtu.c - what routers told about the path MTU of destinations
  *
  * Entries are exceptions to the routes, found by destination. They age after ten minutes, so that a
- * path that got wider is noticed; the table is bounded, the least recently learned entry goes first.
+ * path that got wider is noticed (route/mtu_expires); the table is bounded, the least recently learned entry goes first.
  *
- * Nobody may make us send slivers: a smaller MTU than 552 is taken as 552 and marked as locked,
+ * Nobody may make us send slivers: a smaller MTU than 552 (route/min_pmtu) is taken as that and marked as locked,
  * which means that packets are sent without DF from then on and routers cut them (Linux).
  *
  * Read first: RFC 1191 3, 6.3; RFC 5927 7.
  */
 #include "stack/inet/route_pmtu.h"
 
+#include "stack/inet/ip.h"
+
 #define PMTU_BUCKETS 64U
 #define PMTU_MAX 1024U
-#define PMTU_MIN 552U                      /* Linux: ip_rt_min_pmtu */
-#define PMTU_LIFETIME (600 * NSEC_PER_SEC) /* RFC 1191 6.3 */
 
 struct pmtu_exception {
 	struct list_head hash_node, age_node;
@@ -140,11 +140,12 @@ static struct pmtu_exception *get(struct pmtu_table *t, const struct inet_addr *
  */
 bool pmtu_learn(struct pmtu_table *t, const struct dst *dst, uint32_t mtu)
 {
-	const bool locked = mtu < PMTU_MIN;
+	const struct ipv4_sysctls *sysctl = &t->net->inet->sysctl;
+	const bool locked = mtu < (uint32_t)sysctl->min_pmtu;
 	struct pmtu_exception *e;
 
 	if (locked)
-		mtu = MIN(dst->mtu, PMTU_MIN);
+		mtu = MIN(dst->mtu, (uint32_t)sysctl->min_pmtu);
 	if (mtu > dst->mtu || (mtu == dst->mtu && locked == dst->mtu_locked))
 		return false;
 	e = get(t, &dst->daddr);
@@ -152,6 +153,6 @@ bool pmtu_learn(struct pmtu_table *t, const struct dst *dst, uint32_t mtu)
 		return false;
 	e->mtu = mtu;
 	e->locked = locked;
-	e->expires = t->net->now + PMTU_LIFETIME;
+	e->expires = t->net->now + (unsigned int)sysctl->mtu_expires_s * NSEC_PER_SEC; /* RFC 1191 6.3 */
 	return true;
 }

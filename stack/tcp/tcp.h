@@ -175,7 +175,8 @@ struct tcp_sysctls {
 	int min_rtt_wlen_s;              /* how long the least round trip is remembered */
 	int ecn;                         /* 0 = no ECN, 1 = ask and answer, 2 = answer who asks */
 	bool ecn_fallback;               /* ask without when the SYN was lost */
-	bool timestamps, sack, dsack, window_scaling, slow_start_after_idle, moderate_rcvbuf, rfc1337;
+	int timestamps;                  /* 0 none, 1 with an offset for each pair of hosts, 2 without */
+	bool sack, dsack, window_scaling, slow_start_after_idle, moderate_rcvbuf, rfc1337;
 	bool abort_on_overflow, stdurg, thin_linear_timeouts;
 };
 

@@ -455,6 +455,8 @@ uint32_t tcp_secure_ts_off(struct net *net, const struct inet_addr *saddr,
 {
 	struct inet_addr key[2] = { *saddr, *daddr };
 
+	if (net->tcp->sysctl.timestamps == 2)
+		return 0;
 	return (uint32_t)siphash(key, sizeof(key), net->tcp->ts_key);
 }
 

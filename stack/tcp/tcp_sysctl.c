@@ -50,7 +50,7 @@ static const struct tcp_sysctls defaults = {
 	.rto_min_us = TCP_RTO_MIN_US,
 	.ecn = 2,
 	.ecn_fallback = true,
-	.timestamps = true,
+	.timestamps = 1,
 	.sack = true,
 	.dsack = true,
 	.window_scaling = true,
@@ -146,7 +146,7 @@ static int store_fastopen_key(struct net *net, void *data, const char *value)
 
 static const struct ctl_table table[] = {
 	/* what is agreed on with the peer */
-	A_BOOL("timestamps", timestamps),
+	AN_INT("timestamps", timestamps, 0, 2),
 	A_BOOL("sack", sack),
 	A_BOOL("dsack", dsack),
 	A_BOOL("window_scaling", window_scaling),

@@ -9,11 +9,16 @@ setup_file() {
 	topo_up
 }
 
+# stop_host: the host ends, if it has not by itself
+stop_host() {
+	on_us "$WIRESHIM" stop 2>/dev/null || true
+	wait_for '[ -z "$(ip netns pids us)" ]' 10
+}
+
 # Each test has a host with settings of its own: the one before must be gone.
 setup() {
 	needs_product
-	on_us "$WIRESHIM" stop 2>/dev/null || true
-	wait_for '[ -z "$(ip netns pids us)" ]' 10
+	stop_host
 	CAPTURE=$BATS_TEST_TMPDIR/us.pcapng
 	SHIM_OPTS=(--dev us0 --addr "$US/24" --capture "$CAPTURE")
 }
@@ -51,7 +56,7 @@ start_host() {
 	assert_status 0
 	assert_eq "$output" 'hello hello'
 	stop_bg server
-	on_us "$WIRESHIM" stop
+	stop_host
 	# The first SYN asks for a cookie, the SYN-ACK has one; the second SYN shows it and has 18 bytes of text, which
 	# its SYN-ACK acknowledges.
 	run dissect -Y 'tcp.flags.syn == 1' -T fields -e tcp.flags.ack -e tcp.len -e tcp.ack -e tcp.options.tfo.cookie
@@ -69,7 +74,7 @@ start_host() {
 	run on_peer "$PYTHON" "$E2E_DIR/progs/fastopen.py" ask "$US" 7000 2
 	assert_eq "$output" 'hello hello'
 	stop_bg server
-	on_us "$WIRESHIM" stop
+	stop_host
 	# The peer may know a cookie from before: no SYN-ACK has one, and each acknowledges the SYN alone.
 	run dissect -Y 'tcp.flags.syn == 1 && tcp.flags.ack == 1' -T fields -e tcp.ack -e tcp.options.tfo.cookie
 	assert_eq "$output" $'1\t\n1\t'
@@ -81,8 +86,7 @@ ecn_of() {
 	wait_for '[ -n "$(nsenter --net=/run/netns/peer ss -Htn state established "sport = :7001")" ]'
 	nsenter --net=/run/netns/peer ss -Htino state established "sport = :7001" | grep -ow ecn || true
 	stop_bg client
-	on_us "$WIRESHIM" stop 2>/dev/null || true
-	wait_for '[ -z "$(ip netns pids us)" ]' 10
+	stop_host
 }
 
 @test "tcp_ecn=1 asks the kernel for ECN, tcp_ecn=2 does not" {
@@ -95,8 +99,7 @@ ecn_of() {
 
 @test "tcp_congestion_control: programs see it, and what else there is" {
 	assert_eq "$(congestion shim)" cubic
-	on_us "$WIRESHIM" stop 2>/dev/null || true
-	wait_for '[ -z "$(ip netns pids us)" ]' 10
+	stop_host
 	SHIM_OPTS+=(--sysctl net/ipv4/tcp_congestion_control=bbr)
 	assert_eq "$(congestion shim)" bbr
 }
@@ -109,7 +112,7 @@ ecn_of() {
 	assert_status 0
 	assert_eq "$output" $'net.ipv4.tcp_sack = 0\nnet.ipv4.tcp_fastopen_key = 00000000-00000000-00000000-00000001,00000000-00000000-00000000-00000002'
 	stop_bg host
-	on_us "$WIRESHIM" stop
+	stop_host
 	start_host --sysctl net.ipv4.tcp_dsack=0
 	assert_eq "$(congestion shim)" cubic
 	assert_match "$(wireshim status)" 'sysctl net.ipv4.tcp_dsack = 0'

@@ -25,7 +25,7 @@ static struct router router_up(uint32_t far_mtu)
 	n = neigh_create(r.h.net, &other, r.far);
 	CHECK(n != NULL);
 	neigh_update(n, other_mac, NUD_PERMANENT, NEIGH_UPDATE_F_OVERRIDE);
-	r.h.net->inet->ip_forward = true;
+	r.h.net->inet->sysctl.ip_forward = true;
 	return r;
 }
 
@@ -124,7 +124,7 @@ TEST(test_off_by_default)
 	struct router r = router_up(1500);
 	struct pkt p = plain_packet(PEER, OTHER, 10);
 
-	r.h.net->inet->ip_forward = false;
+	r.h.net->inet->sysctl.ip_forward = false;
 	inject(&r, &p);
 	CHECK_EQ(r.h.net->drops[SKB_DROP_IP_NOT_LOCAL], 1);
 	pkt_expect_none(r.far);

@@ -55,7 +55,7 @@ static const struct neigh_ops ops = { solicit, error_report, ETH_P_IP };
 
 static const struct neigh_parms parms = {
 	.base_reachable_ms = 30000, .retrans_ms = 1000, .delay_probe_ms = 5000,
-	.gc_stale_ms = 60000, .ucast_probes = 3, .mcast_probes = 3,
+	.gc_stale_ms = 60000, .gc_interval_ms = 30000, .ucast_probes = 3, .mcast_probes = 3,
 	.queue_bytes = 4000, .max_entries = 8,
 };
 
