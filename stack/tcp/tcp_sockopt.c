@@ -22,6 +22,8 @@
 
 /* ---- setting --------------------------------------------------------------------------------- */
 
+enum { OPT_IS_MPTCP = 43 }; /* TCP_IS_MPTCP, which older headers lack */
+
 static int set_ranged_u32(uint32_t *field, int v, int min, int max)
 {
 	if (v < min || v > max)
@@ -209,6 +211,27 @@ static int set_int_option(struct tcp_sock *tp, int name, int v)
 	}
 }
 
+/*
+ * TCP_REPAIR and what belongs to it, with which connections are saved and restored: nobody may, as on Linux
+ * without CAP_NET_ADMIN. 1: it is another option.
+ */
+static int set_repair(const struct tcp_sock *tp, int name)
+{
+	switch (name) {
+	case TCP_REPAIR:
+	case TCP_REPAIR_QUEUE:
+	case TCP_REPAIR_WINDOW:
+	case TCP_TIMESTAMP:
+		return -EPERM;
+	case TCP_QUEUE_SEQ:
+		return tp->inet.sk.state == TCP_CLOSE ? -EINVAL : -EPERM;
+	case TCP_REPAIR_OPTIONS:
+		return -EINVAL;
+	default:
+		return 1;
+	}
+}
+
 /**
  * tcp_setsockopt() - setsockopt() of level IPPROTO_TCP
  * @sk:     socket
@@ -217,7 +240,8 @@ static int set_int_option(struct tcp_sock *tp, int name, int v)
  * @val:    value
  * @len:    its length
  *
- * Return:  0; -ENOPROTOOPT for what is not there, -EINVAL out of range, -ENOENT for an unknown algorithm
+ * Return:  0; -ENOPROTOOPT for what is not there, -EINVAL out of range, -ENOENT for an unknown algorithm,
+ *          -EPERM for what nobody may
  */
 int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len)
 {
@@ -229,10 +253,13 @@ int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, sockle
 		return set_congestion(tcp_sk(sk), val, len);
 	if (name == TCP_FASTOPEN_KEY)
 		return tcp_fastopen_set_keys(&tcp_sk(sk)->fastopen_keys, val, len);
+	if (name == TCP_ULP) /* the name of an upper-layer protocol: none is there */
+		return len ? -ENOENT : -EINVAL;
 	err = sockopt_get_int(val, len, &v);
 	if (err)
 		return err;
-	return set_int_option(tcp_sk(sk), name, v);
+	err = set_repair(tcp_sk(sk), name);
+	return err <= 0 ? err : set_int_option(tcp_sk(sk), name, v);
 }
 
 /* ---- TCP_INFO -------------------------------------------------------------------------------- */
@@ -407,6 +434,12 @@ static int get_int_option(const struct tcp_sock *tp, int name, int *v)
 	case TCP_INQ: *v = tp->inq_cmsg; return 0;
 	case TCP_SAVE_SYN: *v = tp->save_syn; return 0;
 	case TCP_THIN_LINEAR_TIMEOUTS: *v = tp->thin_lto; return 0;
+	case TCP_TIMESTAMP: *v = (int)tcp_ts_clock(tcp_net(tp), tp->ts_off); return 0;
+	case TCP_REPAIR:
+	case OPT_IS_MPTCP: *v = 0; return 0;
+	case TCP_REPAIR_QUEUE: /* in repair mode only */
+	case TCP_QUEUE_SEQ:
+	case TCP_REPAIR_WINDOW: return -EINVAL;
 	case TCP_FASTOPEN: *v = (int)tp->fastopen_max_qlen; return 0;
 	case TCP_FASTOPEN_CONNECT: *v = tp->fastopen_connect; return 0;
 	case TCP_FASTOPEN_NO_COOKIE: *v = tp->fastopen_no_cookie; return 0;
@@ -457,6 +490,8 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *l
 		return sockopt_put_bytes(val, len, keys->key,
 					 (socklen_t)(keys->count * sizeof(keys->key[0])));
 	}
+	if (name == TCP_ULP)
+		return sockopt_put_bytes(val, len, "", 0);
 	err = get_int_option(tp, name, &v);
 	return err ? err : sockopt_put_int(val, len, v);
 }

@@ -143,8 +143,6 @@ TEST(test_unknown_options_are_enoprotoopt)
 				    200,
 				    -1,
 				    TCP_MD5SIG,
-				    TCP_REPAIR,
-				    TCP_ULP,
 				    TCP_ZEROCOPY_RECEIVE};
 	struct tcp_conn *c = fresh();
 
@@ -152,6 +150,37 @@ TEST(test_unknown_options_are_enoprotoopt)
 		CHECK_MSG(set(c, names[i], 1) < 0, "option %d was accepted", names[i]);
 		CHECK_MSG(get(c, names[i]) < 0, "option %d was answered", names[i]);
 	}
+	conn_free(c);
+}
+
+/* As Linux says it to who has no CAP_NET_ADMIN, or no such protocol. */
+TEST(test_what_nobody_may_has_linux_errors)
+{
+	static const struct { int name, set, get; } rows[] = {
+		{ TCP_REPAIR, -EPERM, 0 },
+		{ TCP_REPAIR_QUEUE, -EPERM, -EINVAL },
+		{ TCP_QUEUE_SEQ, -EINVAL, -EINVAL },
+		{ TCP_REPAIR_OPTIONS, -EINVAL, -ENOPROTOOPT },
+		{ TCP_REPAIR_WINDOW, -EPERM, -EINVAL },
+		{ 43, -ENOPROTOOPT, 0 }, /* TCP_IS_MPTCP */
+	};
+	struct tcp_conn *c = fresh();
+	socklen_t len = 4;
+	char name[4] = "tls";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CHECK_EQ(set(c, rows[i].name, 1), rows[i].set);
+		CHECK_EQ(get(c, rows[i].name), rows[i].get);
+	}
+	CHECK_EQ(set(c, TCP_TIMESTAMP, 1), -EPERM);
+	CHECK_EQ(sock_setsockopt(c->sock, IPPROTO_TCP, TCP_ULP, name, 4), -ENOENT);
+	CHECK_EQ(sock_setsockopt(c->sock, IPPROTO_TCP, TCP_ULP, name, 0), -EINVAL);
+	CHECK_EQ(sock_getsockopt(c->sock, IPPROTO_TCP, TCP_ULP, name, &len), 0);
+	CHECK_EQ(len, 0);
+	conn_free(c);
+
+	c = conn_established(NULL);
+	CHECK_EQ(conn_setopt(c, IPPROTO_TCP, TCP_QUEUE_SEQ, 1), -EPERM);
 	conn_free(c);
 }
 
