@@ -127,15 +127,22 @@ void twin_dgram_update(struct anchor *a, uint32_t uid)
 		twin_want(a, twin_dgram_bind, uid);
 }
 
+/* The shim's word is not enough: nothing else of the machine is a program's by way of the twin. */
+static bool on_loopback(const struct sockaddr_in *addr)
+{
+	return addr->sin_family == AF_INET && ntohl(addr->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
 /**
  * twin_dgram_connect() - connect() to an address of the kernel's loopback
- * @uid: who asks
+ * @addr: checked here
+ * @uid:  who asks
  *
  * Return: 0; negative errno
  */
 int twin_dgram_connect(struct anchor *a, const struct sockaddr_in *addr, uint32_t uid)
 {
-	int ret = twin_dgram_reach(a, uid);
+	int ret = on_loopback(addr) ? twin_dgram_reach(a, uid) : -EINVAL;
 
 	if (ret == 0)
 		ret = sys_connect(a->twin.fd, addr, sizeof(*addr));
@@ -198,8 +205,7 @@ static bool destination_ok(const struct anchor *a, const struct dgram_hdr *hdr)
 	if (!hdr->namelen)
 		return a->twin_connected;
 	memcpy(&sin, &hdr->name, sizeof(sin));
-	return hdr->namelen >= sizeof(sin) && sin.sin_family == AF_INET &&
-	       ntohl(sin.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+	return hdr->namelen >= sizeof(sin) && on_loopback(&sin);
 }
 
 /**

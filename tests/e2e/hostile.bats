@@ -157,6 +157,13 @@ os.wait()' "$PEER"
 	host_is_well
 }
 
+@test "the twin on the kernel's loopback reaches nothing else, and lends none of the host's rights" {
+	run hostile loopback
+	assert_status 0
+	assert_eq "$output" "True EINVAL 0"
+	host_is_well
+}
+
 @test "who does not read is not listened to, and costs no memory" {
 	local before
 

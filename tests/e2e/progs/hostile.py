@@ -175,6 +175,25 @@ def datagrams():
     print(errors >= 15, "goes on:", name(c.call("GETNAME", u)[0]))
 
 
+def loopback():
+    """What is marked for the kernel's loopback goes nowhere else, and with nothing that only the host may do."""
+    u, c = ws.Anchor(KEY, socket.SOCK_DGRAM), ws.Control(KEY)
+    here, mark = ("127.0.0.1", 9), struct.pack("=QiiI4x", 20, socket.SOL_SOCKET, socket.SO_MARK, 1)
+    device = struct.pack("=QiiIII4x", 28, socket.IPPROTO_IP, 8, 2, 0, 0)
+    bad = [ws.datagram(b"x", kind=4), ws.datagram(b"x", ("10.77.0.1", 9), kind=4), ws.datagram(b"x", ("0.0.0.0", 9), kind=4),
+           ws.datagram(b"x", ("128.0.0.1", 9), kind=4), ws.datagram(b"x", here, mark, kind=4),
+           ws.datagram(b"x", here, device, kind=4), ws.datagram(b"x", here, b"\xff" * 192, kind=4),
+           ws.datagram(b"x", here, kind=4, name=ws.sockaddr("127.0.0.1", 9, 10))]
+    for message in bad:
+        u.sock.send(message)
+    elsewhere = c.call("CONNECT", u, (1,), ws.sockaddr("10.77.0.1", 9))[0]
+    errors = 0
+    while not nothing_to_read(u.sock):
+        m = ws.DGRAM_HDR.unpack(u.sock.recv(1 << 17)[:ws.DGRAM_HDR.size])
+        errors += m[1] == 2 and m[3] == errno.EINVAL
+    print(errors == len(bad), name(elsewhere), name(c.call("CONNECT", u, (1,), ws.sockaddr("127.0.0.1", 9))[0]))
+
+
 def unread():
     """Answers and errors that nobody fetches: the host neither waits nor hoards."""
     c, u = ws.Control(KEY), ws.Anchor(KEY, socket.SOCK_DGRAM)
