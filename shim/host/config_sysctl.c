@@ -222,8 +222,10 @@ int config_compare_sysctl(struct net *net, const char *asked, char *err)
 	struct item want;
 
 	while (next_item(&asked, &want)) {
+		if (!want.value)
+			want.value = "";
 		snprintf(name, sizeof(name), "%.*s", (int)want.name_len, want.name);
-		snprintf(value, sizeof(value), "%.*s", (int)want.value_len, want.value ? want.value : "");
+		snprintf(value, sizeof(value), "%.*s", (int)want.value_len, want.value);
 		canonical_value(net, name, value, sizeof(value));
 		if (strlen(value) == want.value_len && memcmp(value, want.value, want.value_len) == 0)
 			continue;

@@ -47,22 +47,21 @@ static unsigned int list(struct host *h, const char *folder, bool owner, char *o
 	return count;
 }
 
-static int assign(struct host *h, char *text, bool owner, char *out, size_t size)
+static int assign(struct host *h, const char *name, const char *value, bool owner, char *out, size_t size)
 {
-	char *value = strchr(text, '='), path[SYSCTL_NAME_MAX];
+	char path[SYSCTL_NAME_MAX];
 	int ret;
 
-	*value++ = '\0';
 	if (!owner) {
 		snprintf(out, size, "only its owner and root may change the host's settings");
 		return -EPERM;
 	}
-	ret = sysctl_set(h->net, text, value, out, size);
+	ret = sysctl_set(h->net, name, value, out, size);
 	if (ret)
 		return ret;
-	host_log(h, LOG_LEVEL_INFO, "sysctl %s=%s", text, value);
+	host_log(h, LOG_LEVEL_INFO, "sysctl %s=%s", name, value);
 	out[0] = '\0';
-	if (sysctl_path(text, path))
+	if (sysctl_path(name, path))
 		put_line(h, path, out, size);
 	return 0;
 }
@@ -77,11 +76,13 @@ static int assign(struct host *h, char *text, bool owner, char *out, size_t size
  */
 int control_sysctl(struct host *h, char *text, bool owner, char *out, size_t size)
 {
-	char path[SYSCTL_NAME_MAX];
+	char path[SYSCTL_NAME_MAX], *eq = strchr(text, '=');
 
 	out[0] = '\0';
-	if (strchr(text, '='))
-		return assign(h, text, owner, out, size);
+	if (eq) {
+		*eq = '\0';
+		return assign(h, text, eq + 1, owner, out, size);
+	}
 	if (!sysctl_path(text, path) || !list(h, path, owner, out, size)) {
 		snprintf(out, size, "sysctl %.90s: this stack has no such setting", text);
 		return -ENOENT;
