@@ -83,7 +83,7 @@ record_scripts() {
 	start_bg program_ours shim "$PYTHON" "$progs/wire_program.py" 10.77.0.9 "$@"
 	for name in peer_kernel peer_ours program_kernel program_ours; do
 		wait_bg "$name"
-		assert_status 0
+		assert_status 0 || return 1
 	done
 }
 
@@ -94,7 +94,7 @@ same() {
 	local dir=$BATS_FILE_TMPDIR/scripts try
 
 	for try in 1 2 3; do
-		[ "$try" = 1 ] || record_scripts "$1"
+		[ "$try" = 1 ] || record_scripts "$1" || continue
 		run "$PYTHON" "$E2E_DIR/progs/wire_compare.py" "$dir/kernel/$1" "$dir/ours/$1"
 		[ "$status" != 0 ] || return 0
 		echo "$output"
@@ -138,6 +138,8 @@ words() { sed -E 's/^[0-9.]+ //; s/ win [1-9][0-9]*//; s/ id [^ ]*$//' "$1"; }
 @test "FIN-WAIT-2 and TIME-WAIT" { same s_late_fin; }
 @test "challenge ACK: RST in the window" { same s_rst_in_window; }
 @test "challenge ACK: SYN in the window" { same s_syn_in_window; }
+@test "challenge ACK: ACK of what was not sent" { same s_ack_too_high; }
+@test "challenge ACK: ACK from before the connection" { same s_ack_too_low; }
 @test "refused by the script" { same c_refused; }
 @test "a SYN-ACK for another SYN" { same c_bad_syn_ack; }
 @test "the peer vanishes: retransmission of one segment" { same c_vanished; }
@@ -151,7 +153,6 @@ words() { sed -E 's/^[0-9.]+ //; s/ win [1-9][0-9]*//; s/ id [^ ]*$//' "$1"; }
 @test "urgent text that waits for a window" { same c_urgent_behind; }
 @test "half-close by the script" { same c_half_close; }
 @test "simultaneous close" { same c_both_close; }
-@test "the script closes first" { same c_peer_closes; }
 @test "TIME-WAIT: FIN again, an old SYN" { same c_time_wait; }
 @test "IP_TOS and IP_TTL" { same c_header; }
 @test "abort, and text behind it" { same c_abort; }
@@ -169,8 +170,5 @@ words() { sed -E 's/^[0-9.]+ //; s/ win [1-9][0-9]*//; s/ id [^ ]*$//' "$1"; }
 # RFC 9293 3.5, figure 7: nothing is left to be said when the SYN-ACKs have crossed. Linux takes the other's for a
 # duplicate of its SYN and says so by D-SACK.
 @test "simultaneous open" { differs c_both_open '> . 1:1(0) ack 1 ' ''; }
-# RFC 7323 5.3 (R3) notes the timestamp in front of the check of the ACK, Linux behind it.
-@test "challenge ACK: ACK of what was not sent" { differs s_ack_too_high '<nop,nop,TS ecr 3>' '<nop,nop,TS ecr 4>'; }
-@test "challenge ACK: ACK from before the connection" { differs s_ack_too_low '<nop,nop,TS ecr 3>' '<nop,nop,TS ecr 4>'; }
 # Not compared: how far a window closes in front of a program that does not read. Its anchor takes 208 kB out of the
 # receive buffer (ARCHITECTURE.md, The stack's rules); tests/pkt/sws and zero-window have the thresholds.

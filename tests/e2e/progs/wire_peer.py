@@ -608,13 +608,6 @@ def c_both_close(f):
     f.recv()
 
 
-def c_peer_closes(f):
-    f.take()
-    f.send(FIN | ACK)
-    f.recv_flag(FIN)
-    f.send(ACK)
-
-
 def c_time_wait(f):
     """what TIME-WAIT answers: a repeated FIN, an old SYN, text"""
     f.take()
@@ -719,7 +712,7 @@ def main(dev, own, stack, folder, names):
     for name, thread in zip(names, threads):
         if name in CLIENT:
             thread.start()
-    if not go.recv(30):
+    if not go.recv(10):
         sys.exit("the program does not say that it is ready")
     go.send(RST | ACK)
     for name, thread in zip(names, threads):

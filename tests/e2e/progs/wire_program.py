@@ -127,11 +127,6 @@ def c_both_close(s):
     s.shutdown(socket.SHUT_WR)
 
 
-def c_peer_closes(s):
-    read_all(s)
-    s.close()
-
-
 c_time_wait = c_fin_lost
 
 
