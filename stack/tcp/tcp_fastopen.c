@@ -215,8 +215,8 @@ void tcp_fastopen_timeout(struct tcp_sock *tp)
 static void make_cookie(const uint64_t key[2], const struct tcp_segment *seg,
 			struct tcp_fastopen_cookie *out)
 {
-	struct inet_addr addrs[2] = { seg->saddr, seg->daddr };
-	uint64_t hash = siphash(addrs, sizeof(addrs), key);
+	be32 addrs[2] = { seg->saddr.v4, seg->daddr.v4 };
+	uint64_t hash = htole64(siphash(addrs, sizeof(addrs), key)); /* as Linux: servers may share a key */
 
 	out->len = COOKIE_LEN;
 	memcpy(out->val, &hash, COOKIE_LEN);
