@@ -51,7 +51,7 @@ static size_t arithmetic(const char *s, long long *value)
 	return strncmp(end, "))", 2) == 0 ? (size_t)(end + 2 - s) : 0;
 }
 
-/* Cuts one command into words at @out, quotes resolved; the number of words, or -1. */
+/* Cuts one command into words at @out, quotes resolved, without its comment; the number of words, or -1. */
 static int split_words(const char *s, size_t len, char *out, size_t room, char **words)
 {
 	size_t i, n = 0, skip;
@@ -63,7 +63,9 @@ static int split_words(const char *s, size_t len, char *out, size_t room, char *
 	for (i = 0; i < len; i++) {
 		if (n + 32 >= room || count >= MAX_WORDS)
 			return -1;
-		if (!quote && strchr(" \t\r", s[i])) {
+		if (!quote && !inside && s[i] == '#')
+			break;
+		if (!quote && (strchr(" \t\r\n", s[i]) || (s[i] == '\\' && i + 1 < len && s[i + 1] == '\n'))) {
 			if (inside)
 				out[n++] = '\0';
 			inside = false;
@@ -280,7 +282,9 @@ static size_t command_length(const char *s)
 	size_t i;
 
 	for (i = 0; s[i]; i++) {
-		if (quote) {
+		if (s[i] == '\\' && s[i + 1] == '\n') {
+			i++; /* goes on in the next line */
+		} else if (quote) {
 			quote = s[i] == quote ? 0 : quote;
 		} else if (s[i] == '#' && (i == 0 || s[i - 1] == ' ')) {
 			return i + strcspn(s + i, "\n");

@@ -128,12 +128,21 @@ static int set_port(struct setting *s)
 
 static int set_mtu(struct setting *s)
 {
-	bool mss = strcmp(s->name, "mss") == 0;
 	int64_t v;
 
-	if (take_number(s->value, mss ? 28 : 68, mss ? 65455 : 65495, &v) < 0)
+	if (take_number(s->value, 68, 65495, &v) < 0)
 		return bad(s->why, s->size, s->name, s->value, "out of range");
-	s->c->mtu = (uint32_t)v + (mss ? 40 : 0);
+	s->c->mtu = (uint32_t)v;
+	return 0;
+}
+
+static int set_mss(struct setting *s)
+{
+	int64_t v;
+
+	if (take_number(s->value, 1, 65455, &v) < 0)
+		return bad(s->why, s->size, s->name, s->value, "out of range");
+	s->c->mss = (uint16_t)v;
 	return 0;
 }
 
@@ -265,7 +274,7 @@ static const struct {
 	{ "bind_port", true, set_port, "=N                   what bind(3, ..., ...) means (8080)" },
 	{ "connect_port", true, set_port, "=N                what connect(3, ..., ...) means (8080)" },
 	{ "mtu", true, set_mtu, "=N                         of the interface (1500)" },
-	{ "mss", true, set_mtu, "=N                         the same, less 40" },
+	{ "mss", true, set_mss, "=N                         larger ones arrive as if offloaded: segments of N" },
 	{ "tolerance_usecs", true, set_tolerance_usecs, "=N             a time may be off by so much (4000)" },
 	{ "tolerance_percent", true, set_tolerance_percent,
 	  "=N           ... or by so much of the time before it (12.5)" },

@@ -10,6 +10,7 @@ struct drill_config {
 	uint8_t prefix_len;          /* of the local network */
 	uint16_t bind_port, connect_port;
 	uint32_t mtu;
+	uint16_t mss;                /* more text in a packet of the peer: as many segments in one; 0 = one in any case */
 	int64_t tolerance_us;        /* of a time */
 	int64_t tolerance_permille;  /* ... or so much of the time since the event before; the larger holds */
 	uint32_t ts_tick_us;         /* of our timestamps; 0 = TS val is not compared */

@@ -97,7 +97,7 @@ bool play_inbound(struct run *r, const struct event *ev)
 	len = wire_build(&w, buf);
 	if (!len)
 		return run_fail(r, ev->line, "the packet is too large for IP");
-	if (sim_inject(&r->sim, buf, len) < 0)
+	if (sim_inject(&r->sim, buf, len, w.protocol == IPPROTO_TCP && pk->len > r->cfg.mss ? r->cfg.mss : 0) < 0)
 		return run_fail(r, ev->line, "out of memory");
 	return run_blocked(r);
 }

@@ -245,7 +245,10 @@ static void tcp_to_wire(struct flow *f, const struct packet_spec *pk, struct wir
 		w->seq = f->remote_isn + pk->seq;
 	}
 	w->flags = pk->flags;
-	w->ack = pk->flags & FLAG_ACK ? f->local_isn + pk->ack : 0;
+	/* ... and so is what acknowledges one. */
+	w->ack = f->local_isn + pk->ack - (pk->flags & FLAG_SYN ? f->script_local_isn : 0);
+	if (!(pk->flags & FLAG_ACK))
+		w->ack = 0;
 	w->win = (uint16_t)(pk->win < 0 ? 0 : pk->win);
 	w->urg = pk->urg;
 	w->options_len = pk->options_len;
@@ -317,7 +320,7 @@ static void tcp_to_script(struct flow *f, const struct wire *w, const struct pac
 	pk->flags = w->flags;
 	pk->seq = w->seq - base;
 	pk->len = w->payload_len;
-	pk->ack = w->flags & FLAG_ACK ? w->ack - f->remote_isn : w->ack;
+	pk->ack = w->flags & FLAG_ACK && !(w->flags & FLAG_SYN) ? w->ack - f->remote_isn : w->ack;
 	pk->win = w->win;
 	pk->urg = w->urg;
 	pk->options_len = w->options_len;

@@ -243,17 +243,19 @@ uint64_t sim_step(struct sim *s, int64_t us)
 
 /**
  * sim_inject() - a packet arrives
- * @s:       host
- * @packet:  from the IP header on
- * @len:     bytes
+ * @s:         host
+ * @packet:    from the IP header on
+ * @len:       bytes
+ * @gso_size:  it is a TCP segment put together from ones with so much text; 0 = it is not
  *
  * Return:  0; -ENOMEM
  */
-int sim_inject(struct sim *s, const uint8_t *packet, size_t len)
+int sim_inject(struct sim *s, const uint8_t *packet, size_t len, uint16_t gso_size)
 {
 	struct sim_dev *d = s->dev->priv;
 	struct sk_buff *skb = alloc_skb(s->net, (uint32_t)len + ETH_HLEN + 2);
 	struct ethhdr *eth;
+	uint32_t ihl;
 
 	if (!skb)
 		return -ENOMEM;
@@ -265,6 +267,12 @@ int sim_inject(struct sim *s, const uint8_t *packet, size_t len)
 	memcpy(skb_put(skb, (uint32_t)len), packet, len);
 	skb->dev = s->dev;
 	skb->ip_summed = CHECKSUM_NONE;
+	skb->gso_size = gso_size;
+	if (gso_size) {
+		ihl = (packet[0] & 15U) * 4U;
+		len -= ihl + (packet[ihl + 12] >> 4) * 4U;
+		skb->gso_segs = (uint16_t)((len + gso_size - 1) / gso_size);
+	}
 	skb_append(&d->rx, skb);
 	napi_schedule(&s->dev->napi);
 	settle(s);

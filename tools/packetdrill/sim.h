@@ -36,7 +36,7 @@ int64_t sim_next(const struct sim *s);
 /* Lets time pass up to @us, or to the first timer on the way if that is sooner. How many timers were set. */
 uint64_t sim_step(struct sim *s, int64_t us);
 /* A packet arrives, IP header first, and is dealt with. 0 or -ENOMEM. */
-int sim_inject(struct sim *s, const uint8_t *packet, size_t len);
+int sim_inject(struct sim *s, const uint8_t *packet, size_t len, uint16_t gso_size);
 struct sim_packet *sim_take(struct sim *s); /* NULL = nothing was sent */
 
 #endif
