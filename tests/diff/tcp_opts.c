@@ -32,9 +32,27 @@ static const struct option_name ints[] = {
 static const struct option_name missing[] = {
 	S(SO_INCOMING_CPU), S(SO_BUSY_POLL), S(SO_RXQ_OVFL), S(SO_PASSCRED), S(SO_LOCK_FILTER), S(SO_PEEK_OFF),
 	I(IP_OPTIONS), I(IP_TRANSPARENT), I(IP_CHECKSUM), I(IP_RECVOPTS), I(IP_ROUTER_ALERT), I(IP_UNICAST_IF),
-	I(IP_PASSSEC), I(IP_MULTICAST_ALL), T(TCP_TIMESTAMP),
-	T(TCP_REPAIR), T(TCP_TX_DELAY),
+	I(IP_PASSSEC), I(IP_MULTICAST_ALL),
+	T(TCP_TX_DELAY),
 };
+
+/* Outside of repair mode, and of a protocol that is not there. */
+static const struct option_name refused[] = {
+	T(TCP_TIMESTAMP), T(TCP_REPAIR_QUEUE), T(TCP_QUEUE_SEQ), T(TCP_REPAIR_OPTIONS), T(TCP_REPAIR_WINDOW), T(TCP_ULP),
+};
+
+static void not_now(void)
+{
+	static const int one = 1;
+
+	topic("refused");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		int fd = tcp_socket();
+
+		CALL(refused[i].name, setsockopt(fd, refused[i].level, refused[i].option, &one, sizeof(one)));
+		close(fd);
+	}
+}
 
 static void not_there(void)
 {
@@ -219,6 +237,7 @@ void run(void)
 {
 	defaults();
 	not_there();
+	not_now();
 	set();
 	lengths();
 	linger_option();
