@@ -250,6 +250,21 @@ static void put_counters(struct text *t, struct net *net)
 			    skb_drop_reason_str((enum skb_drop_reason)i));
 }
 
+static void put_absent_options(struct text *t, const struct net *net)
+{
+	const struct absent_option *a;
+	unsigned int i;
+
+	for (i = 0; (a = sock_absent_option(net, i)); i++) {
+		if (i == 0)
+			put(t, "options asked for that are not there:\n");
+		if (a->level < 0)
+			put(t, "  others %llu\n", (unsigned long long)a->count);
+		else
+			put(t, "  level %d option %d %llu\n", a->level, a->name, (unsigned long long)a->count);
+	}
+}
+
 /* What differs from its default. */
 static void put_settings(struct text *t, struct net *net)
 {
@@ -302,6 +317,7 @@ char *report_text(struct host *h)
 	for (i = h->ended_next > ENDED_MAX ? h->ended_next - ENDED_MAX : 0; i < h->ended_next; i++)
 		put(&t, "  %s\n", h->ended[i % ENDED_MAX].line);
 	put_counters(&t, h->net);
+	put_absent_options(&t, h->net);
 	if (h->totals.refused || h->totals.malformed || h->totals.fd_exhausted)
 		put(&t, "programs: %llu refused, %llu malformed messages, %llu times out of descriptors\n",
 		    (unsigned long long)h->totals.refused, (unsigned long long)h->totals.malformed,

@@ -138,13 +138,21 @@ static inline bool sock_flag(const struct sock *sk, enum sock_flags f) { return 
 static inline void sock_set_flag(struct sock *sk, enum sock_flags f) { sk->flags |= 1UL << f; }
 static inline void sock_reset_flag(struct sock *sk, enum sock_flags f) { sk->flags &= ~(1UL << f); }
 
+/* An option that is not there, and how often it was asked for. */
+struct absent_option {
+	int level, name;
+	uint64_t count;
+};
+
 /* Families register their creator per net; see sock_register() in socket.h. */
 #define SOCK_FAMILIES_MAX 4
+#define SOCK_ABSENT_MAX 32 /* options that are told apart */
 struct net_proto_family;
 struct sock_table {
 	struct list_head all;   /* struct sock.list, in order of creation */
 	uint64_t last_cookie;
 	const struct net_proto_family *families[SOCK_FAMILIES_MAX];
+	struct absent_option absent[SOCK_ABSENT_MAX]; /* in the order of their first time; the last may stand for several */
 };
 
 /* Linux's defaults and bounds of buffers, bytes of truesize. */

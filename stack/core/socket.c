@@ -268,6 +268,33 @@ int sock_getname(struct socket *sock, struct sockaddr_storage *addr, bool peer)
 	return sock->ops->getname(sock, addr, peer);
 }
 
+/* Counts what was asked for and is not there; where the table is full, in its last line, whose name is -1. */
+static int count_absent(struct net *net, int level, int name)
+{
+	struct absent_option *a = net->socks->absent, *last = a + SOCK_ABSENT_MAX - 1;
+
+	while (a < last && a->count && (a->level != level || a->name != name))
+		a++;
+	a->level = a < last ? level : -1;
+	a->name = a < last ? name : -1;
+	a->count++;
+	return -ENOPROTOOPT;
+}
+
+/**
+ * sock_absent_option() - what programs asked for and we have not
+ * @net:   net
+ * @index: 0, 1, ...
+ *
+ * Return: the option, level and name -1 for all that were not told apart; NULL: no more
+ */
+const struct absent_option *sock_absent_option(const struct net *net, unsigned int index)
+{
+	const struct absent_option *a = net->socks->absent + index;
+
+	return index < SOCK_ABSENT_MAX && a->count ? a : NULL;
+}
+
 /**
  * sock_setsockopt() - setsockopt()
  * @sock:  socket
@@ -276,15 +303,17 @@ int sock_getname(struct socket *sock, struct sockaddr_storage *addr, bool peer)
  * @val:   value
  * @len:   its length
  *
- * Return: 0 or negative errno; -ENOPROTOOPT for what is not there
+ * Return: 0 or negative errno; -ENOPROTOOPT for what is not there, which is counted
  */
 int sock_setsockopt(struct socket *sock, int level, int name, const void *val, socklen_t len)
 {
+	int ret;
+
 	if (len > INT_MAX)
 		return -EINVAL;
-	if (level == SOL_SOCKET)
-		return sock_common_setsockopt(sock->sk, name, val, len);
-	return sock->ops->setsockopt(sock, level, name, val, len);
+	ret = level == SOL_SOCKET ? sock_common_setsockopt(sock->sk, name, val, len) :
+				    sock->ops->setsockopt(sock, level, name, val, len);
+	return ret == -ENOPROTOOPT ? count_absent(sock->net, level, name) : ret;
 }
 
 /**
@@ -295,15 +324,17 @@ int sock_setsockopt(struct socket *sock, int level, int name, const void *val, s
  * @val:   answer
  * @len:   in: room; out: length of the answer
  *
- * Return: 0 or negative errno; -ENOPROTOOPT for what is not there
+ * Return: 0 or negative errno; -ENOPROTOOPT for what is not there, which is counted
  */
 int sock_getsockopt(struct socket *sock, int level, int name, void *val, socklen_t *len)
 {
+	int ret;
+
 	if (*len > INT_MAX)
 		return -EINVAL;
-	if (level == SOL_SOCKET)
-		return sock_common_getsockopt(sock->sk, name, val, len);
-	return sock->ops->getsockopt(sock, level, name, val, len);
+	ret = level == SOL_SOCKET ? sock_common_getsockopt(sock->sk, name, val, len) :
+				    sock->ops->getsockopt(sock, level, name, val, len);
+	return ret == -ENOPROTOOPT ? count_absent(sock->net, level, name) : ret;
 }
 
 /**

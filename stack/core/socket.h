@@ -81,6 +81,8 @@ ssize_t sock_fill(struct socket *sock, ssize_t (*filler)(void *arg, uint8_t *buf
 int sock_getname(struct socket *sock, struct sockaddr_storage *addr, bool peer);
 int sock_setsockopt(struct socket *sock, int level, int name, const void *val, socklen_t len);
 int sock_getsockopt(struct socket *sock, int level, int name, void *val, socklen_t *len);
+
+const struct absent_option *sock_absent_option(const struct net *net, unsigned int index);
 int sock_shutdown(struct socket *sock, int how);
 int sock_ioctl(struct socket *sock, unsigned long cmd, int *value);
 int sock_dev_ioctl(struct socket *sock, unsigned long cmd, void *arg, size_t *len);

@@ -250,3 +250,19 @@ print(hashlib.sha256(data + s.makefile("rb").read()).hexdigest())' "$PEER" "$gat
 	wait_bg client
 	assert_eq "$(cat "$(out client)")" "$(cat <(head -c 3000000 "$ROOT/50m") "$ROOT/50m" | sha256)"
 }
+
+@test "an option that is not there fails with ENOPROTOOPT, and status counts it by name" {
+	needs_product
+	run shim "$PYTHON" -c '
+import errno, socket, subprocess, sys
+s = socket.socket()
+for _ in range(3):
+    try:
+        s.setsockopt(socket.IPPROTO_TCP, 4711, 1)
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+print(subprocess.run([sys.argv[1], "status"], capture_output=True, text=True).stdout)' "$WIRESHIM"
+	assert_status 0
+	assert_match "$output" $'^ENOPROTOOPT\nENOPROTOOPT\nENOPROTOOPT\n'
+	assert_match "$output" $'options asked for that are not there:\n  level 6 option 4711 3$'
+}

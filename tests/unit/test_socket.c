@@ -168,6 +168,35 @@ TEST(test_option_calls_survive_anything)
 	sock_host_down(&h);
 }
 
+/* An option that is not there fails and is counted by its name, as far as there is room. */
+TEST(test_absent_options_are_counted)
+{
+	struct host h = sock_host_up();
+	struct socket *s = udp_socket(&h);
+	const struct absent_option *a;
+	int value = 1, name;
+	socklen_t len = sizeof(value);
+
+	CHECK(sock_absent_option(h.net, 0) == NULL);
+	CHECK_EQ(sock_setsockopt(s, SOL_SOCKET, SO_BROADCAST, &value, len), 0);
+	CHECK(sock_absent_option(h.net, 0) == NULL);
+	CHECK_EQ(sock_setsockopt(s, SOL_IP, 200, &value, len), -ENOPROTOOPT);
+	CHECK_EQ(sock_setsockopt(s, SOL_SOCKET, 9999, &value, len), -ENOPROTOOPT);
+	CHECK_EQ(sock_getsockopt(s, SOL_IP, 200, &value, &len), -ENOPROTOOPT);
+	a = sock_absent_option(h.net, 0);
+	CHECK(a && a->level == SOL_IP && a->name == 200 && a->count == 2);
+	a = sock_absent_option(h.net, 1);
+	CHECK(a && a->level == SOL_SOCKET && a->name == 9999 && a->count == 1);
+	CHECK(sock_absent_option(h.net, 2) == NULL);
+	for (name = 1000; name < 1100; name++)
+		CHECK_EQ(sock_setsockopt(s, SOL_IP, name, &value, len), -ENOPROTOOPT);
+	a = sock_absent_option(h.net, SOCK_ABSENT_MAX - 1);
+	CHECK(a && a->level == -1 && a->name == -1 && a->count == 100 - (SOCK_ABSENT_MAX - 3));
+	CHECK(sock_absent_option(h.net, SOCK_ABSENT_MAX) == NULL);
+	sock_release(s);
+	sock_host_down(&h);
+}
+
 TEST(test_family_registry)
 {
 	struct host h = sock_host_up();
