@@ -44,6 +44,12 @@ static bool plain_tx(uint32_t w)
 					 FD_GATE)) == (FD_OURS | FD_STREAM | FD_CONNECTED);
 }
 
+/* MSG_FASTOPEN is a connect() first. */
+static bool plain_send(uint32_t w, int flags)
+{
+	return plain_tx(w) && likely(!(flags & MSG_FASTOPEN));
+}
+
 /* Not connected any more: the error that nobody has taken yet, else @otherwise. */
 static int left_error(int fd, uint32_t w, int otherwise)
 {
@@ -129,7 +135,7 @@ static enum route tx_route(int fd, uint32_t *w, int flags, const struct sockaddr
 			*w = FD_FOREIGN;
 		return *result < 0 ? ENDED : *result > 0 ? NATIVE : DGRAM;
 	}
-	if ((flags & MSG_FASTOPEN) && !(*w & (FD_CONNECTED | FD_LISTEN))) {
+	if ((flags & MSG_FASTOPEN) && !(*w & FD_LISTEN)) {
 		*result = sock_connect_early(fd, to, tolen, flags);
 		if (*result > 0)
 			*w = FD_FOREIGN;
@@ -639,7 +645,7 @@ static OUT_OF_LINE ssize_t our_send(int fd, const void *buf, size_t len, int fla
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
-	if (unlikely(!plain_tx(w))) {
+	if (unlikely(!plain_send(w, flags))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 		enum route route = tx_route(fd, &w, flags, NULL, 0, &r);
@@ -672,7 +678,7 @@ static OUT_OF_LINE ssize_t our_sendto(int fd, const void *buf, size_t len, int f
 	uint32_t w = fd_word(fd);
 	ssize_t r;
 
-	if (unlikely(!plain_tx(w))) {
+	if (unlikely(!plain_send(w, flags))) {
 		struct iovec iov = { (void *)(uintptr_t)buf, len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 		enum route route = tx_route(fd, &w, flags, addr, alen, &r);
@@ -709,7 +715,7 @@ static OUT_OF_LINE ssize_t our_sendmsg(int fd, const struct msghdr *msg, int fla
 
 	if (unlikely(nowhere(msg)))
 		return libc()->sendmsg(fd, msg, flags);
-	if (unlikely(!plain_tx(w))) {
+	if (unlikely(!plain_send(w, flags))) {
 		enum route route = tx_route(fd, &w, flags, msg->msg_name, msg->msg_namelen, &r);
 		int saved = errno;
 
@@ -761,7 +767,7 @@ static OUT_OF_LINE int our_sendmmsg(int fd, struct mmsghdr *vec, unsigned int co
 
 	if (unlikely(nowhere(vec)))
 		return libc()->sendmmsg(fd, vec, count, flags);
-	if (unlikely(!plain_tx(w))) {
+	if (unlikely(!plain_send(w, flags))) {
 		void *name = count ? vec[0].msg_hdr.msg_name : NULL;
 		socklen_t namelen = count ? vec[0].msg_hdr.msg_namelen : 0;
 		enum route route = tx_route(fd, &w, flags, name, namelen, &r);

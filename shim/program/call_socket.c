@@ -581,8 +581,8 @@ static int do_connect(int fd, uint32_t w, const struct sockaddr *addr, socklen_t
 
 /**
  * sock_connect_early() - MSG_FASTOPEN: connect, if the peer is known without waiting for it
- * @fd:    stream socket that is not connected
- * @addr:  peer
+ * @fd:    stream socket
+ * @addr:  peer; may be NULL
  * @len:   its length
  * @flags: MSG_* of the send
  *
@@ -593,6 +593,8 @@ int sock_connect_early(int fd, const struct sockaddr *addr, socklen_t len, int f
 	uint32_t w = fd_verified(fd);
 	int r = 0;
 
+	if (!addr && (w & (FD_CONNECTED | FD_GATE)) == FD_CONNECTED)
+		return -EISCONN; /* as connect() to whatever address */
 	if (!(w & (FD_CONNECTED | FD_LISTEN | FD_USED)))
 		r = sock_decide(fd, w, AT_CONNECT, addr, len);
 	return r ? r : do_connect(fd, w, addr, len, flags);

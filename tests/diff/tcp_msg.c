@@ -96,6 +96,33 @@ static void others(void)
 	close(s);
 }
 
+static void fastopen(void)
+{
+	struct sockaddr_in to = at("127.0.0.1", 5708);
+	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof(to) };
+	char buf[32];
+	int c, s;
+
+	topic("FASTOPEN");
+	tcp_pair(5708, &c, &s);
+	CALL("send on a connection", send(c, "1", 1, MSG_FASTOPEN));
+	CALL("sendto on a connection", sendto(c, "2", 1, MSG_FASTOPEN, SA(&to)));
+	CALL("sendmsg on a connection", sendmsg(c, &m, MSG_FASTOPEN));
+	CALL("send without it", send(c, "3", 1, 0));
+	await_bytes(s, 1);
+	DATA("recv", recv(s, buf, sizeof(buf), 0), buf);
+	CALL("from the other side", send(s, "4", 1, MSG_FASTOPEN));
+	close(c);
+	close(s);
+	c = socket(AF_INET, SOCK_STREAM, 0);
+	CALL("send to nobody", send(c, "5", 1, MSG_FASTOPEN));
+	to.sin_family = AF_UNSPEC;
+	CALL("sendto AF_UNSPEC", sendto(c, "6", 1, MSG_FASTOPEN, SA(&to)));
+	to.sin_family = AF_INET;
+	CALL("sendto half an address", sendto(c, "7", 1, MSG_FASTOPEN, (struct sockaddr *)&to, 8));
+	close(c);
+}
+
 static void oob(void)
 {
 	char buf[32];
@@ -214,6 +241,7 @@ void run(void)
 	peek();
 	waitall();
 	others();
+	fastopen();
 	oob();
 	oob_alone();
 	cork();
