@@ -5,13 +5,14 @@
 load helper
 
 setup_file() {
-	command -v tshark capinfos >/dev/null || skip "tshark is not installed"
 	topo_up
 	is_baseline || start_http peer "$BATS_TEST_DIRNAME" 8001
 }
 
 setup() {
 	needs_product
+	command -v tshark >/dev/null || skip "tshark is not installed"
+	command -v capinfos >/dev/null || skip "capinfos is not installed"
 	# A capture of its own for each test, and thus a host of its own.
 	CAPTURE=$BATS_TEST_TMPDIR/us.pcapng
 	set_options

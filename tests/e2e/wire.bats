@@ -16,8 +16,6 @@ KERNEL_US=10.78.0.2
 SCRIPTED='(host 10.77.0.9 or host 10.78.0.9)' # whose last connections are still ending
 
 setup_file() {
-	command -v tshark >/dev/null || skip "tshark is not installed"
-	needs_dump
 	topo_up
 	netns_add two
 	ip link add two0 netns two type veth peer name peer1 netns peer
@@ -57,6 +55,8 @@ ended() {
 }
 
 compare() {
+	command -v tshark >/dev/null || skip "tshark is not installed"
+	needs_dump
 	record "$BATS_TEST_TMPDIR/kernel.pcap" peer1 on_two "$KERNEL_PEER" "$1"
 	record "$BATS_TEST_TMPDIR/ours.pcap" peer0 shim "$PEER" "$1"
 	diff -u <(packets "$BATS_TEST_TMPDIR/kernel.pcap" client) <(packets "$BATS_TEST_TMPDIR/ours.pcap" client)
