@@ -57,9 +57,16 @@ ended() {
 compare() {
 	command -v tshark >/dev/null || skip "tshark is not installed"
 	needs_dump
-	record "$BATS_TEST_TMPDIR/kernel.pcap" peer1 on_two "$KERNEL_PEER" "$1"
-	record "$BATS_TEST_TMPDIR/ours.pcap" peer0 shim "$PEER" "$1"
-	diff -u <(packets "$BATS_TEST_TMPDIR/kernel.pcap" client) <(packets "$BATS_TEST_TMPDIR/ours.pcap" client)
+	local try
+
+	# Two more tries for a machine so busy that the peer meets its timers: see same().
+	for try in 1 2 3; do
+		record "$BATS_TEST_TMPDIR/kernel$try.pcap" peer1 on_two "$KERNEL_PEER" "$1"
+		record "$BATS_TEST_TMPDIR/ours$try.pcap" peer0 shim "$PEER" "$1"
+		diff -u <(packets "$BATS_TEST_TMPDIR/kernel$try.pcap" client) \
+			<(packets "$BATS_TEST_TMPDIR/ours$try.pcap" client) && return 0
+	done
+	return 1
 }
 
 @test "connect, echo, close" { compare echo; }
